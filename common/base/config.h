@@ -1,0 +1,79 @@
+/*
+ * config.h: a node's configuration, from defaults, a YAML file and the environment, checked against one table.
+ *
+ * The table is common/base/config_table.h: from it come the fields of `struct config`, the checks, `--help`
+ * and docs/configuration.md. Keys are `section.name`; in the environment WEIR_SECTION__NAME. A key of the app kind may
+ * be overridden under `defaults:` and `apps: NAME:` and is read with `config_app`. Built once in main, then never
+ * changed: every thread may read it.
+ */
+#pragma once
+
+#include "common/base/buffer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum config_role { CONFIG_ORIGIN = 1, CONFIG_EDGE = 2 };
+
+enum { CONFIG_LIST_MAX = 64 };
+
+/* Strings are owned by the config. */
+struct config_list {
+	size_t count;
+	char *items[CONFIG_LIST_MAX];
+};
+
+/* What the table's types are in C: durations in milliseconds, sizes in bytes, addresses "HOST:PORT" or "unix:PATH". */
+typedef char *config_string;
+typedef char *config_address; /* "" is "off" where the table's row allows it */
+typedef bool config_bool;
+typedef int64_t config_int;
+typedef int64_t config_duration;
+typedef int64_t config_size;
+typedef int config_enum; /* index into the row's choices */
+typedef struct config_list config_addresses;
+
+/* The keys that an app may override. Fields are named section_name, e.g. `stream_grace` (milliseconds). */
+struct config_app {
+#define CONFIG_APP(type, section, name, roles, dflt, min, max, choices, help) config_##type section##_##name;
+#define CONFIG_NODE(...)
+#include "common/base/config_table.h"
+#undef CONFIG_APP
+#undef CONFIG_NODE
+};
+
+struct config; /* has a field section_name for each node key, and the apps */
+
+struct config_node {
+#define CONFIG_APP(...)
+#define CONFIG_NODE(type, section, name, roles, dflt, min, max, choices, help) config_##type section##_##name;
+#include "common/base/config_table.h"
+#undef CONFIG_APP
+#undef CONFIG_NODE
+};
+
+/*
+ * Builds a configuration for `role`: defaults, then `file` (NULL: none), then `environment` (NULL: none; "K=V" strings,
+ * NULL-terminated). Returns 0 and the configuration in `*out` (free with config_free), or UV_EINVAL (or UV_ENOMEM, or
+ * the code of the failed read) with a text for the user in `why`: FILE:LINE: KEY: what was found, what was expected,
+ * and for an unknown key the nearest right one. All mistakes of a file are told, a line each.
+ */
+int config_load(struct config **out, enum config_role role, const char *file, char *const environment[],
+                struct buffer *why);
+
+/* The same from text in memory; `name` stands for the file in messages. The fuzzer's way in. */
+int config_parse(struct config **out, enum config_role role, const char *name, struct slice yaml,
+                 char *const environment[], struct buffer *why);
+
+void config_free(struct config **c);
+
+/* The keys of the node; never NULL. */
+const struct config_node *config_node(const struct config *c);
+
+/* The keys for app `app` (size bytes, no NUL needed): its own, else the defaults. Never NULL. */
+const struct config_app *config_app(const struct config *c, const char *app, size_t size);
+
+/* `--help`'s list of keys for a role, and docs/configuration.md for both. */
+void config_print_help(enum config_role role, struct buffer *out);
+void config_print_markdown(struct buffer *out);

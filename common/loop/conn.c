@@ -1,0 +1,576 @@
+#include "common/loop/conn.h"
+
+#include "common/base/metrics.h"
+#include "common/loop/limits.h"
+#include "common/loop/listener.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { FIRST_QUEUE = 4 };
+
+/* What waits for the kernel; there only while something does. */
+struct conn_pending {
+	struct conn_slice *items; /* owned references */
+	size_t first, count, capacity;
+	size_t bytes;
+	uv_write_t request;
+	struct timer linger;
+};
+
+/* A connection being made: libuv's requests outlive conn_close. */
+struct conn_connect {
+	struct conn *conn; /* NULL: closed meanwhile */
+	struct worker *worker;
+	uv_getaddrinfo_t resolve;
+	uv_connect_t connect;
+	struct timer timeout;
+	unsigned requests;
+};
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
+	(void)suggested;
+	struct conn *c = handle->data;
+	buf->base = (char *)c->worker->read_buffer;
+	buf->len = sizeof c->worker->read_buffer;
+}
+
+static void on_stream_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
+	struct conn *c = stream->data;
+	if (n == 0 || c->closing)
+		return;
+	if (n < 0) {
+		uv_read_stop(stream);
+		if (c->lingering)
+			conn_close(c);
+		else
+			c->ops->on_end(c, (int)n);
+		return;
+	}
+	if (c->lingering)
+		return;
+	c->last_read_ms = worker_now_ms(c->worker);
+	c->read_bytes += (uint64_t)n;
+	metric_add(M_SOCKET_RECEIVED, n);
+	c->ops->on_read(c, (const uint8_t *)buf->base, (size_t)n);
+}
+
+/* --- the queue --- */
+
+static void pending_free(struct conn *c) {
+	struct conn_pending *p = c->pending;
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->count; i++)
+		bytes_unref(&p->items[p->first + i].owner);
+	timer_stop(&p->linger);
+	free(p->items);
+	free(p);
+	c->pending = NULL;
+}
+
+static void on_linger_due(struct timer *t);
+
+static int pending_get(struct conn *c) {
+	if (c->pending)
+		return 0;
+	struct conn_pending *p = calloc(1, sizeof *p);
+	if (!p)
+		return UV_ENOMEM;
+	timer_init(&p->linger, c->worker, on_linger_due);
+	p->request.data = c;
+	c->pending = p;
+	return 0;
+}
+
+static int pending_make_room(struct conn_pending *p) {
+	if (p->first + p->count < p->capacity)
+		return 0;
+	if (p->first) { /* move down rather than grow: the queue drains from its front */
+		memmove(p->items, p->items + p->first, p->count * sizeof *p->items);
+		p->first = 0;
+		return 0;
+	}
+	size_t capacity = p->capacity ? 2 * p->capacity : FIRST_QUEUE;
+	struct conn_slice *items = realloc(p->items, capacity * sizeof *items);
+	if (!items)
+		return UV_ENOMEM;
+	p->items = items;
+	p->capacity = capacity;
+	return 0;
+}
+
+/* Takes over the reference in `s` on success. */
+static int pending_append(struct conn *c, const struct conn_slice *s) {
+	int err = pending_get(c);
+	if (!err)
+		err = pending_make_room(c->pending);
+	if (err)
+		return err;
+	struct conn_pending *p = c->pending;
+	p->items[p->first + p->count++] = *s;
+	p->bytes += s->size;
+	return 0;
+}
+
+/* The first `size` queued bytes are sent. Frees the queue when it is empty, unless libuv still holds its request. */
+static void pending_consume(struct conn *c, size_t size) {
+	struct conn_pending *p = c->pending;
+	p->bytes -= size;
+	while (p->count) {
+		struct conn_slice *s = &p->items[p->first];
+		if (s->size > size) {
+			s->data += size;
+			s->size -= size;
+			return;
+		}
+		size -= s->size;
+		bytes_unref(&s->owner);
+		p->first++;
+		p->count--;
+	}
+	assert(size == 0);
+	if (!c->writing && !c->lingering)
+		pending_free(c);
+}
+
+/* --- writing --- */
+
+static void on_written(uv_write_t *request, int status);
+
+/* The kernel is full: libuv watches for room by writing the first queued run. */
+static int wait_for_room(struct conn *c) {
+	struct conn_slice *s = &c->pending->items[c->pending->first];
+	uv_buf_t buf = uv_buf_init((char *)s->data, (unsigned)s->size);
+	int err = uv_write(&c->pending->request, &c->stream, &buf, 1, on_written);
+	if (!err)
+		c->writing = true;
+	return err;
+}
+
+static void count_written(struct conn *c, size_t size) {
+	c->written_bytes += size;
+	c->last_written_ms = worker_now_ms(c->worker);
+	metric_add(M_SOCKET_SENT, (int64_t)size);
+	metric_inc(M_SOCKET_WRITES);
+}
+
+/* One system call. Bytes taken (0 when full), or a libuv code. */
+static int write_now(struct conn *c, uv_buf_t *bufs, unsigned count) {
+	int n = uv_try_write(&c->stream, bufs, count);
+	if (n == UV_EAGAIN)
+		return 0;
+	if (n > 0)
+		count_written(c, (size_t)n);
+	return n;
+}
+
+static unsigned pending_bufs(struct conn *c, uv_buf_t *bufs, size_t *total) {
+	unsigned n = 0;
+	*total = 0;
+	for (size_t i = 0; c->pending && i < c->pending->count && n < CONN_WRITEV_MAX; i++) {
+		const struct conn_slice *s = &c->pending->items[c->pending->first + i];
+		bufs[n++] = uv_buf_init((char *)s->data, (unsigned)s->size);
+		*total += s->size;
+	}
+	return n;
+}
+
+/* Sends what is queued until it is gone (0, nothing pending) or the kernel is full (0, writing), or fails. */
+static int flush(struct conn *c) {
+	while (c->pending && c->pending->count && !c->writing) {
+		uv_buf_t bufs[CONN_WRITEV_MAX];
+		size_t total;
+		unsigned n = pending_bufs(c, bufs, &total);
+		int sent = write_now(c, bufs, n);
+		if (sent < 0)
+			return sent;
+		pending_consume(c, (size_t)sent);
+		if ((size_t)sent < total)
+			return wait_for_room(c);
+	}
+	return 0;
+}
+
+static void begin_linger_shutdown(struct conn *c) {
+	uv_os_fd_t fd;
+	if (uv_fileno(&c->handle, &fd) == 0)
+		shutdown(fd, SHUT_WR);
+}
+
+static void fail(struct conn *c, int err) {
+	if (c->lingering)
+		conn_close(c);
+	else
+		c->ops->on_end(c, err);
+}
+
+static void on_flush(struct turn_task *task) {
+	struct conn *c = list_entry(task, struct conn, flush);
+	if (!c->open || c->closing || c->writing)
+		return;
+	int err = flush(c);
+	if (err)
+		fail(c, err);
+	else if (c->lingering && !c->writing)
+		begin_linger_shutdown(c);
+}
+
+static void on_written(uv_write_t *request, int status) {
+	struct conn *c = request->data;
+	c->writing = false;
+	if (c->closing)
+		return; /* on_closed frees the queue */
+	if (status) {
+		fail(c, status);
+		return;
+	}
+	size_t size = c->pending->items[c->pending->first].size;
+	count_written(c, size);
+	pending_consume(c, size);
+	int err = flush(c);
+	if (err)
+		fail(c, err);
+	else if (c->lingering && !c->writing)
+		begin_linger_shutdown(c);
+	else if (!c->writing && c->ops->on_writable)
+		c->ops->on_writable(c);
+}
+
+static bool can_send(const struct conn *c) {
+	return c->open && !c->closing && !c->lingering;
+}
+
+int conn_send(struct conn *c, struct bytes *b) {
+	struct conn_slice s = {b->data, b->size, b};
+	int err = conn_send_slice(c, &s);
+	bytes_unref(&b);
+	return err;
+}
+
+int conn_send_slice(struct conn *c, const struct conn_slice *s) {
+	if (!can_send(c))
+		return UV_ENOTCONN;
+	if (s->size == 0)
+		return 0;
+	if (conn_queued(c) + s->size > CONN_QUEUE_LIMIT && conn_queued(c) > 0)
+		return UV_ENOBUFS;
+	struct conn_slice own = *s;
+	bytes_ref(own.owner);
+	int err = pending_append(c, &own);
+	if (err) {
+		bytes_unref(&own.owner);
+		return err;
+	}
+	worker_at_turn_end(c->worker, &c->flush);
+	return 0;
+}
+
+/* Keeps what the kernel did not take of a slice (all of it if it took none). */
+static int keep_rest(struct conn *c, const struct conn_slice *s, size_t sent) {
+	struct conn_slice rest = {s->data + sent, s->size - sent, bytes_ref(s->owner)};
+	int err = pending_append(c, &rest);
+	if (err)
+		bytes_unref(&rest.owner);
+	return err ? err : wait_for_room(c);
+}
+
+int conn_try_writev(struct conn *c, const struct conn_slice *slices, size_t count) {
+	if (!can_send(c))
+		return UV_ENOTCONN;
+	if (c->writing || count == 0)
+		return 0;
+	uv_buf_t bufs[2 * CONN_WRITEV_MAX];
+	size_t queued, total;
+	unsigned n = pending_bufs(c, bufs, &queued);
+	total = queued;
+	/* A queue too long for one call goes first, alone. */
+	size_t own = c->pending && c->pending->count > n ? 0 : count;
+	for (size_t i = 0; i < own; i++) {
+		bufs[n++] = uv_buf_init((char *)slices[i].data, (unsigned)slices[i].size);
+		total += slices[i].size;
+	}
+	int r = write_now(c, bufs, n);
+	if (r < 0)
+		return r;
+	size_t sent = (size_t)r;
+	if (c->pending && c->pending->count)
+		pending_consume(c, sent < queued ? sent : queued);
+	if (sent < queued)
+		return wait_for_room(c);
+	if (own == 0) {
+		int err = flush(c);
+		return err || c->writing ? err : conn_try_writev(c, slices, count);
+	}
+	sent -= queued;
+	for (size_t i = 0; i < count; i++) {
+		if (sent < slices[i].size) {
+			int err = keep_rest(c, &slices[i], sent);
+			return err ? err : (int)i + 1;
+		}
+		sent -= slices[i].size;
+	}
+	return (int)count;
+}
+
+bool conn_blocked(const struct conn *c) {
+	return c->writing;
+}
+
+size_t conn_queued(const struct conn *c) {
+	return c->pending ? c->pending->bytes : 0;
+}
+
+/* --- opening --- */
+
+static void conn_init(struct conn *c, struct worker *w, const struct conn_ops *ops) {
+	memset(c, 0, sizeof *c);
+	c->worker = w;
+	c->ops = ops;
+	c->last_read_ms = c->last_written_ms = worker_now_ms(w);
+	turn_task_init(&c->flush, on_flush);
+}
+
+static int init_handle(struct conn *c, bool is_unix) {
+	int err = is_unix ? uv_pipe_init(&c->worker->loop, &c->pipe, 0) : uv_tcp_init(&c->worker->loop, &c->tcp);
+	if (err)
+		return err;
+	c->handle.data = c;
+	worker_hold(c->worker);
+	return 0;
+}
+
+static void begin_reading(struct conn *c) {
+	if (c->handle.type == UV_TCP) {
+		uv_tcp_nodelay(&c->tcp, 1);
+		uv_tcp_keepalive(&c->tcp, 1, 60);
+	}
+	c->open = uv_read_start(&c->stream, on_alloc, on_stream_read) == 0;
+	if (!c->open)
+		conn_close(c);
+}
+
+int conn_accept(struct conn *c, struct listener *l, const struct conn_ops *ops) {
+	if (!limits_take(l->worker)) {
+		listener_refuse(l);
+		return UV_ENFILE;
+	}
+	conn_init(c, l->worker, ops);
+	int err = init_handle(c, l->is_unix);
+	if (err) {
+		limits_release(l->worker);
+		return err;
+	}
+	c->limited = true;
+	metric_inc(M_ACCEPTED);
+	if (uv_accept(&l->stream, &c->stream) == 0)
+		begin_reading(c);
+	else
+		conn_close(c);
+	return 0;
+}
+
+int conn_adopt(struct conn *c, struct worker *w, int fd, bool is_unix, const struct conn_ops *ops) {
+	if (!limits_take(w)) {
+		close(fd);
+		return UV_ENFILE;
+	}
+	conn_init(c, w, ops);
+	int err = init_handle(c, is_unix);
+	if (err) {
+		limits_release(w);
+		close(fd);
+		return err;
+	}
+	c->limited = true;
+	err = is_unix ? uv_pipe_open(&c->pipe, fd) : uv_tcp_open(&c->tcp, fd);
+	if (err) {
+		close(fd);
+		conn_close(c);
+	} else {
+		begin_reading(c);
+	}
+	return 0;
+}
+
+int conn_detach(struct conn *c) {
+	uv_os_fd_t fd;
+	if (!can_send(c) || conn_queued(c))
+		return UV_EBUSY;
+	int err = uv_fileno(&c->handle, &fd);
+	if (err)
+		return err;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return uv_translate_sys_error(errno);
+	conn_close(c);
+	return copy;
+}
+
+/* --- connecting --- */
+
+static void connect_release(struct conn_connect *k) {
+	if (k->requests || k->conn)
+		return;
+	worker_release(k->worker);
+	free(k);
+}
+
+/* The attempt is over; the conn hears of it unless it was closed. */
+static void connect_done(struct conn_connect *k, int err) {
+	struct conn *c = k->conn;
+	timer_stop(&k->timeout);
+	k->conn = NULL;
+	if (c) {
+		c->connecting = NULL;
+		if (!err)
+			begin_reading(c);
+		if (!c->closing)
+			c->ops->on_connect(c, err);
+	}
+}
+
+static void on_connect_timeout(struct timer *t) {
+	struct conn_connect *k = list_entry(t, struct conn_connect, timeout);
+	connect_done(k, UV_ETIMEDOUT);
+	connect_release(k);
+}
+
+static void on_connected(uv_connect_t *request, int status) {
+	struct conn_connect *k = request->data;
+	k->requests--;
+	if (k->conn)
+		connect_done(k, status);
+	connect_release(k);
+}
+
+static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found) {
+	struct conn_connect *k = request->data;
+	k->requests--;
+	if (k->conn && !status) {
+		status = uv_tcp_connect(&k->connect, &k->conn->tcp, found->ai_addr, on_connected);
+		if (!status)
+			k->requests++;
+	}
+	if (status && k->conn)
+		connect_done(k, status);
+	uv_freeaddrinfo(found);
+	connect_release(k);
+}
+
+static int connect_begin(struct conn_connect *k, const struct address *to) {
+	if (to->is_unix) {
+		k->requests++;
+		uv_pipe_connect(&k->connect, &k->conn->pipe, to->host, on_connected);
+		return 0;
+	}
+	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+	int err = uv_getaddrinfo(&k->worker->loop, &k->resolve, on_resolved, to->host, to->port, &hints);
+	if (!err)
+		k->requests++;
+	return err;
+}
+
+int conn_connect(struct conn *c, struct worker *w, const struct address *to, uint64_t timeout_ms,
+                 const struct conn_ops *ops) {
+	struct conn_connect *k = calloc(1, sizeof *k);
+	if (!k)
+		return UV_ENOMEM;
+	conn_init(c, w, ops);
+	k->worker = w;
+	k->conn = c;
+	k->resolve.data = k->connect.data = k;
+	timer_init(&k->timeout, w, on_connect_timeout);
+	int err = timer_start(&k->timeout, timeout_ms);
+	if (!err)
+		err = init_handle(c, to->is_unix);
+	if (err) {
+		timer_stop(&k->timeout);
+		free(k);
+		return err;
+	}
+	worker_hold(w);
+	c->connecting = k;
+	err = connect_begin(k, to);
+	if (err) {
+		k->conn = NULL;
+		c->connecting = NULL;
+		timer_stop(&k->timeout);
+		connect_release(k);
+		conn_close(c);
+	}
+	return 0;
+}
+
+/* --- closing --- */
+
+static void on_handle_closed(uv_handle_t *handle) {
+	struct conn *c = handle->data;
+	struct worker *w = c->worker;
+	bool limited = c->limited;
+	pending_free(c);
+	c->ops->on_closed(c);
+	if (limited)
+		limits_release(w);
+	worker_release(w);
+}
+
+void conn_close(struct conn *c) {
+	if (c->closing)
+		return;
+	c->closing = true;
+	c->open = false;
+	list_remove(&c->flush.node);
+	if (c->connecting) {
+		timer_stop(&c->connecting->timeout);
+		uv_cancel((uv_req_t *)&c->connecting->resolve);
+		c->connecting->conn = NULL;
+		c->connecting = NULL;
+	}
+	if (c->pending)
+		timer_stop(&c->pending->linger);
+	uv_close(&c->handle, on_handle_closed);
+}
+
+static void on_linger_due(struct timer *t) {
+	struct conn_pending *p = list_entry(t, struct conn_pending, linger);
+	conn_close(p->request.data);
+}
+
+/* Closing at once with bytes unread would reset the connection and take what we sent with it: so send, say that nothing
+ * more comes, and wait for the peer's end. */
+void conn_close_after_send(struct conn *c, uint64_t timeout_ms) {
+	if (!can_send(c) || pending_get(c) || timer_start(&c->pending->linger, timeout_ms)) {
+		conn_close(c);
+		return;
+	}
+	c->lingering = true;
+	if (!c->writing)
+		worker_at_turn_end(c->worker, &c->flush);
+}
+
+void conn_read_pause(struct conn *c) {
+	if (can_send(c))
+		uv_read_stop(&c->stream);
+}
+
+void conn_read_resume(struct conn *c) {
+	if (can_send(c) && uv_read_start(&c->stream, on_alloc, on_stream_read))
+		conn_close(c);
+}
+
+void conn_peer(const struct conn *c, char out[ADDRESS_TEXT_MAX]) {
+	struct sockaddr_storage sa = {0};
+	int size = sizeof sa;
+	out[0] = '\0';
+	if (c->handle.type == UV_TCP && uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&sa, &size) == 0)
+		address_print((struct sockaddr *)&sa, out, ADDRESS_TEXT_MAX);
+	else
+		snprintf(out, ADDRESS_TEXT_MAX, c->handle.type == UV_TCP ? "gone" : "unix");
+}

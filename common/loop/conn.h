@@ -1,0 +1,121 @@
+/*
+ * conn.h: one stream socket (TCP or Unix) on one worker, as all protocols see it. TLS slides in here.
+ *
+ * Embedded in a session. Life: conn_accept, conn_connect or conn_adopt → callbacks → conn_close → on_closed, in which
+ * the session may free itself. Everything runs on the conn's worker. Callbacks may call any conn function, also
+ * conn_close; after conn_close no callback comes but on_closed, in a later turn.
+ *
+ *   phase      | send | close | callbacks
+ *   connecting | no   | yes   | on_connect
+ *   open       | yes  | yes   | on_read, on_writable, on_end
+ *   closing    | no-op| no-op | on_closed
+ *
+ * Sending never copies counted blocks. Media senders take conn_try_writev, everything else conn_send.
+ */
+#pragma once
+
+#include "common/base/bytes.h"
+#include "common/loop/address.h"
+#include "common/loop/worker.h"
+
+#include <stdbool.h>
+#include <uv.h>
+
+struct conn;
+struct listener;
+
+struct conn_ops {
+	/* `data` is borrowed for the call. */
+	void (*on_read)(struct conn *, const uint8_t *data, size_t size);
+	/* What had been queued while the socket was full is sent: conn_blocked is false again. May be NULL. */
+	void (*on_writable)(struct conn *);
+	/* The peer ended (UV_EOF) or the socket failed. Nothing is closed yet: call conn_close, now or after more sends. */
+	void (*on_end)(struct conn *, int error);
+	/* The socket is gone; last callback. */
+	void (*on_closed)(struct conn *);
+	/* Only for conn_connect: 0, or why not (then call conn_close). */
+	void (*on_connect)(struct conn *, int error);
+};
+
+struct conn_pending;
+
+struct conn {
+	union {
+		uv_handle_t handle;
+		uv_stream_t stream;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	};
+	struct worker *worker;
+	const struct conn_ops *ops;
+	struct conn_pending *pending; /* NULL while nothing waits */
+	struct turn_task flush;
+	uint64_t last_read_ms;    /* loop time of the last bytes read */
+	uint64_t last_written_ms; /* loop time when the kernel last took bytes */
+	uint64_t read_bytes, written_bytes;
+	struct conn_connect *connecting;
+	bool open, closing;
+	bool writing;   /* the kernel was full: the first pending run is with libuv */
+	bool lingering; /* conn_close_after_send: nothing is heard any more */
+	bool limited;   /* counts towards limits.connections */
+};
+
+/* One run of bytes to send, inside the block `owner`. */
+struct conn_slice {
+	const uint8_t *data;
+	size_t size;
+	struct bytes *owner;
+};
+
+enum { CONN_WRITEV_MAX = 64, CONN_QUEUE_LIMIT = 4 * 1024 * 1024 };
+
+/* conn_accept, conn_connect and conn_adopt return 0, and then on_closed comes one day (at once if the socket is dead
+ * already); or a code, and then nothing has begun and the memory is the caller's. */
+
+/* Takes the connection that `listener` has waiting and begins to read. UV_ENFILE: limits.connections is reached, the
+ * connection was closed. */
+int conn_accept(struct conn *c, struct listener *l, const struct conn_ops *ops);
+
+/* Resolves and connects; on_connect tells. */
+int conn_connect(struct conn *c, struct worker *w, const struct address *to, uint64_t timeout_ms,
+                 const struct conn_ops *ops);
+
+/* Takes over a connected descriptor (and owns it, also on failure). UV_ENFILE: limits.connections. */
+int conn_adopt(struct conn *c, struct worker *w, int fd, bool is_unix, const struct conn_ops *ops);
+
+/* Gives the descriptor away to be adopted on another worker: a duplicate is returned and the conn closes without ending
+ * the connection (on_closed follows). Nothing may be queued. A negative libuv code on failure. */
+int conn_detach(struct conn *c);
+
+/* Stops or resumes on_read (back-pressure). */
+void conn_read_pause(struct conn *c);
+void conn_read_resume(struct conn *c);
+
+/*
+ * Queues a block (takes the caller's reference, also on failure) for the end of this turn, behind all that was sent
+ * before. UV_ENOBUFS past CONN_QUEUE_LIMIT: the peer does not read; close it. UV_ENOTCONN when not open.
+ */
+int conn_send(struct conn *c, struct bytes *b);
+
+/* The same for a part of a block. */
+int conn_send_slice(struct conn *c, const struct conn_slice *s);
+
+/*
+ * Sends now, in one system call behind what is queued, as many of the `count` slices (at most CONN_WRITEV_MAX) as the
+ * kernel takes. Returns how many are done with: sent, or the one that went in part, whose rest is kept by reference; or
+ * a negative code. If fewer than `count`, the conn is blocked and on_writable follows. Blocked already: 0.
+ */
+int conn_try_writev(struct conn *c, const struct conn_slice *slices, size_t count);
+
+/* True while bytes wait for the kernel. */
+bool conn_blocked(const struct conn *c);
+
+/* Bytes queued, whether or not blocked. */
+size_t conn_queued(const struct conn *c);
+
+/* Begins the end. What is queued is dropped; conn_close_after_send first sends it, for at most `timeout_ms`. */
+void conn_close(struct conn *c);
+void conn_close_after_send(struct conn *c, uint64_t timeout_ms);
+
+/* The peer's address as text. */
+void conn_peer(const struct conn *c, char out[ADDRESS_TEXT_MAX]);

@@ -1,0 +1,20 @@
+/*
+ * limits.h: how many connections the process can hold.
+ */
+#pragma once
+
+#include "common/loop/worker.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Raises the soft limit of open files to the hard one. Returns it (what is in force on failure). */
+uint64_t limits_raise_files(void);
+
+/* Sets the group's bound on connections (in main, before any is accepted; 0: none). */
+void limits_set_connections(struct workers *group, int64_t most);
+
+/* Counts one connection in; false when the bound is reached (nothing is counted then, and the refusal is logged at most
+ * once a second). limits_release counts it out. Any worker. */
+bool limits_take(struct worker *w);
+void limits_release(struct worker *w);

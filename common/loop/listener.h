@@ -1,0 +1,43 @@
+/*
+ * listener.h: a listening socket on one worker. All workers listen on the same address with SO_REUSEPORT, and the
+ * kernel spreads the connections.
+ */
+#pragma once
+
+#include "common/base/buffer.h"
+#include "common/loop/address.h"
+#include "common/loop/worker.h"
+
+struct listener;
+
+/* A connection waits: call conn_accept (or listener_refuse). */
+typedef void (*listener_fn)(struct listener *);
+
+struct listener {
+	union {
+		uv_handle_t handle;
+		uv_stream_t stream;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	};
+	struct worker *worker;
+	listener_fn on_connection;
+	void *context;
+	bool open, is_unix;
+};
+
+/*
+ * In main, before workers start: binds `address` once without SO_REUSEPORT, so that a port that another program has
+ * is found out, and closes it. 0, or the libuv code; a port of 0 is refused (UV_EINVAL), for the workers could not
+ * share it.
+ */
+int listener_probe(const char *address);
+
+/* Opens it on worker `w`. A Unix socket is served by worker 0 alone: elsewhere this does nothing and returns 0. */
+int listener_open(struct listener *l, struct worker *w, const char *address, listener_fn on_connection, void *context);
+
+/* Takes the waiting connection and closes it. */
+void listener_refuse(struct listener *l);
+
+/* Closes it (no callback: embed it where it outlives the loop's end). Not open is fine. */
+void listener_close(struct listener *l);

@@ -1,0 +1,74 @@
+#include "common/stream/cursor.h"
+
+#include "common/base/metrics.h"
+
+static void attach(struct cursor *c) {
+	list_append(&c->log->readers, &c->node);
+	if (c->position < c->log->next)
+		worker_at_turn_end(c->log->worker, &c->log->wake);
+}
+
+void cursor_open_at(struct cursor *c, struct log *l, uint64_t position, void (*on_ready)(struct cursor *)) {
+	*c = (struct cursor){.log = l, .position = position, .on_ready = on_ready};
+	list_init(&c->node);
+	attach(c);
+}
+
+void cursor_open(struct cursor *c, struct log *l, enum cursor_start start, int64_t history_us,
+                 void (*on_ready)(struct cursor *)) {
+	uint64_t position = l->next;
+	bool found = true;
+	if (start == CURSOR_NEWEST_KEY)
+		found = log_newest_key(l, &position);
+	else if (start == CURSOR_HISTORY)
+		found = log_key_before(l, history_us, &position);
+	else if (start == CURSOR_OLDEST)
+		position = l->first;
+	cursor_open_at(c, l, position, on_ready);
+	c->want_key = !found;
+}
+
+void cursor_skip(struct cursor *c) {
+	c->position = c->log->next;
+	c->want_key = !log_newest_key(c->log, &c->position);
+}
+
+enum cursor_result cursor_next(struct cursor *c, const struct log_item **item) {
+	struct log *l = c->log;
+	if (c->position < l->first) {
+		c->overruns++;
+		metric_inc(M_OVERRUNS);
+		cursor_skip(c);
+		return CURSOR_OVERRUN;
+	}
+	while (c->position < l->next) {
+		const struct log_item *at = log_at(l, c->position);
+		if (!c->want_key || at->flags & (ITEM_KEY | ITEM_END)) {
+			c->want_key = false;
+			*item = at;
+			return CURSOR_ITEM;
+		}
+		c->position++;
+	}
+	return CURSOR_EMPTY;
+}
+
+void cursor_advance(struct cursor *c) {
+	c->position++;
+}
+
+void cursor_pause(struct cursor *c) {
+	list_remove(&c->node);
+}
+
+void cursor_resume(struct cursor *c) {
+	if (c->log && list_empty(&c->node))
+		attach(c);
+}
+
+void cursor_close(struct cursor *c) {
+	if (!c->log)
+		return;
+	list_remove(&c->node);
+	c->log = NULL;
+}

@@ -1,0 +1,133 @@
+#include "common/stream/sender.h"
+
+#include "common/base/bytes.h"
+
+#include <uv.h>
+
+/* What one writev carries. */
+struct batch {
+	struct conn_slice slices[CONN_WRITEV_MAX];
+	uint64_t after[CONN_WRITEV_MAX]; /* the cursor's position once this slice has gone */
+	int count;
+	int head;      /* which slice is a head; -1: none */
+	uint64_t next; /* the position after the last item gathered */
+	bool end;      /* the last one ends the run */
+};
+
+static struct sender *sender_of(struct cursor *c) {
+	return list_entry(c, struct sender, cursor);
+}
+
+static void add(struct batch *b, struct counted *object, uint64_t after) {
+	struct bytes *block = (struct bytes *)object; /* counted is the first member */
+	b->slices[b->count] = (struct conn_slice){block->data, block->size, block};
+	b->after[b->count++] = after;
+}
+
+/* Gathers from the cursor's position on; moves nothing. */
+static void gather(const struct sender *s, struct batch *b) {
+	const struct log *l = s->cursor.log;
+	bool need_head = s->need_head;
+	b->count = 0;
+	b->head = -1;
+	b->end = false;
+	for (b->next = s->cursor.position; b->next < l->next && b->count + 2 <= CONN_WRITEV_MAX && !b->end; b->next++) {
+		const struct log_item *item = log_at(l, b->next);
+		if (need_head && item->flags & ITEM_KEY && item->head) {
+			b->head = b->count;
+			add(b, item->head, b->next);
+			need_head = false;
+		}
+		if (item->object)
+			add(b, item->object, b->next + 1);
+		b->end = item->flags & ITEM_END;
+	}
+}
+
+/* True when all of it went and there may be more. */
+static bool send_batch(struct sender *s) {
+	struct batch b;
+	gather(s, &b);
+	int gone = b.count ? conn_try_writev(s->conn, b.slices, (size_t)b.count) : 0;
+	if (gone < 0) {
+		cursor_close(&s->cursor);
+		s->ops->on_fail(s, gone);
+		return false;
+	}
+	if (b.head >= 0 && gone > b.head)
+		s->need_head = false;
+	if (gone < b.count) {
+		if (gone > 0)
+			s->cursor.position = b.after[gone - 1];
+		cursor_pause(&s->cursor);
+		return false;
+	}
+	s->cursor.position = b.next;
+	if (b.end) {
+		cursor_close(&s->cursor);
+		s->ops->on_end(s);
+		return false;
+	}
+	if (conn_blocked(s->conn)) {
+		cursor_pause(&s->cursor);
+		return false;
+	}
+	return true;
+}
+
+static void on_ready(struct cursor *c) {
+	struct sender *s = sender_of(c);
+	const struct log_item *item;
+	for (;;) {
+		enum cursor_result r = cursor_next(c, &item);
+		if (r == CURSOR_EMPTY)
+			return;
+		if (r == CURSOR_OVERRUN) {
+			s->need_head = true;
+			if (s->ops->on_overrun)
+				s->ops->on_overrun(s);
+			continue;
+		}
+		if (conn_blocked(s->conn)) {
+			cursor_pause(c);
+			return;
+		}
+		if (!s->began) {
+			s->began = true;
+			if (s->ops->on_first)
+				s->ops->on_first(s);
+		}
+		if (!send_batch(s))
+			return;
+	}
+}
+
+void sender_open(struct sender *s, struct conn *c, struct log *l, int64_t history_us, const struct sender_ops *ops) {
+	*s = (struct sender){.conn = c, .ops = ops, .need_head = true};
+	cursor_open(&s->cursor, l, history_us > 0 ? CURSOR_HISTORY : CURSOR_NEWEST_KEY, history_us, on_ready);
+}
+
+void sender_writable(struct sender *s) {
+	if (s->cursor.log && !s->paused)
+		cursor_resume(&s->cursor);
+}
+
+void sender_pause(struct sender *s) {
+	s->paused = true;
+	if (s->cursor.log)
+		cursor_pause(&s->cursor);
+}
+
+void sender_resume(struct sender *s) {
+	s->paused = false;
+	if (!s->cursor.log)
+		return;
+	cursor_skip(&s->cursor);
+	s->need_head = true;
+	if (!conn_blocked(s->conn))
+		cursor_resume(&s->cursor);
+}
+
+void sender_close(struct sender *s) {
+	cursor_close(&s->cursor);
+}

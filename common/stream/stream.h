@@ -1,0 +1,127 @@
+/*
+ * stream.h: a stream on its home worker, and the table of the streams that a worker is home to.
+ *
+ * A stream has renditions, each with a log. Entries come from one source at a time, which the role provides: on an
+ * origin a publisher through the timeline, on an edge the subscription to an origin. They go to whoever reads: views
+ * and through them mirrors. Everything here runs on the home worker.
+ *
+ *   phase    | what it means                                  | leaves by
+ *   PENDING  | wanted by readers, nobody publishes it (yet)   | stream_append; the last reader going
+ *   LIVE     | entries come                                   | stream_waiting, stream_end
+ *   WAITING  | the publisher or the link to it was lost       | stream_append of a newer epoch, or stream_resumed;
+ * stream_end (ended)  | readers have been told, the object is freed    |
+ */
+#pragma once
+
+#include "common/base/config.h"
+#include "common/base/name.h"
+#include "common/stream/entry.h"
+#include "common/stream/log.h"
+#include "common/stream/tracks.h"
+
+#include <uthash.h>
+
+struct stream;
+struct streams;
+struct intake;
+struct sample;
+
+#define RENDITION_SOURCE "source"
+
+enum stream_phase { STREAM_PENDING, STREAM_LIVE, STREAM_WAITING };
+
+struct rendition {
+	struct list node;
+	struct stream *stream;
+	char name[TRACK_NAME_MAX];
+	struct log log;           /* of entries */
+	struct entry *first_mark; /* the mark in force at the log's oldest item, once it has left the log; a reference */
+	struct list views;        /* struct view */
+	uint64_t epoch, sequence; /* of the newest entry */
+};
+
+struct stream {
+	struct stream_name name;
+	struct streams *streams;
+	const struct config_app *config;
+	uint64_t id; /* on this node, never reused while it runs */
+	enum stream_phase phase;
+	uint64_t run, epoch;
+	struct tracks *tracks;   /* the newest revision in force; NULL before the first mark */
+	uint64_t segment_number; /* the newest mark's */
+	int64_t highest_us;      /* highest media time of any entry */
+	struct anchor anchor;
+	struct list renditions;
+	struct list feeds; /* struct feed: one for each worker, rendition and form that is read */
+	bool wanted;       /* the role was told so */
+	bool ended;        /* not in the table any more; freed when the last feed has gone */
+	struct list ended_node;
+	struct timer end_timer;
+	void *role;                      /* the role's own state (source) */
+	uint64_t frames, bytes_in, lost; /* counted for the API */
+	uint64_t began_ms;               /* loop time of the first entry */
+	UT_hash_handle hh;
+};
+
+/* What a role does. Functions run on the stream's home worker. */
+struct streams_ops {
+	/* The stream got its first reader (or its first after unwanted). Edge: subscribe, linger ends. May be NULL. */
+	void (*wanted)(struct stream *);
+	/* Its last reader has gone. Edge: linger, then stream_end. May be NULL. */
+	void (*unwanted)(struct stream *);
+	/* The stream is about to be freed: let go of `role`. May be NULL. */
+	void (*ended)(struct stream *);
+
+	/* A publisher asks (publisher.h): answer with intake_accept or intake_refuse, now or later. */
+	void (*publish)(struct intake *);
+	/* What it sends, in order, only after the accept. Borrowed for the call. */
+	void (*samples)(struct intake *, const struct sample *samples, size_t count);
+	/* It went away, or was stopped: last call, whether or not it was accepted. */
+	void (*unpublish)(struct intake *);
+};
+
+/* One a worker; sets worker->streams. `role` is the role's own. 0 or UV_ENOMEM. */
+int streams_init(struct worker *w, const struct config *config, const struct streams_ops *ops, void *role);
+
+/* Ends all streams and tells all readers UV_ECANCELED; from the stop hook. */
+void streams_stop(struct worker *w);
+void streams_fini(struct worker *w);
+
+void *streams_role(const struct streams *s);
+const struct streams_ops *streams_role_ops(const struct streams *s);
+struct worker *streams_worker(const struct streams *s);
+const struct config *streams_config(const struct streams *s);
+
+/* The worker that is home to a name. */
+struct worker *stream_home(struct worker *any, const struct stream_name *name);
+
+/* The stream of that name, or NULL. */
+struct stream *streams_find(struct worker *home, const struct stream_name *name);
+
+/* The same, made (PENDING) where it is not there. NULL: memory or `limits.streams`. Role code that makes one must
+ * feed it or end it. */
+struct stream *streams_get(struct worker *home, const struct stream_name *name);
+
+/* Calls `fn` for each; `fn` must not end any. */
+void streams_each(struct worker *home, void (*fn)(struct stream *, void *context), void *context);
+
+/* The rendition, or NULL; `_get` makes it. */
+struct rendition *stream_rendition(struct stream *s, const char *name);
+struct rendition *stream_rendition_get(struct stream *s, const char *name);
+
+/*
+ * Appends an entry that has its epoch and sequence, and takes the reference (also on failure). An entry of a newer
+ * epoch makes that the stream's (fencing); it must be a mark, or follow one. UV_ESTALE-like refusals are UV_EALREADY:
+ * of an older epoch, or a sequence that is there already. UV_EPROTO: nothing of this epoch is accepted before its first
+ * mark. UV_ENOMEM. A gap in the sequence is noted in the log as ITEM_RESTART.
+ */
+int stream_append(struct rendition *r, struct entry *e);
+
+/* The source is lost; readers are told. */
+void stream_waiting(struct stream *s);
+
+/* The source is back in the same epoch. */
+void stream_resumed(struct stream *s);
+
+/* Appends ENTRY_END to every rendition unless it is there, tells every reader, frees the stream. */
+void stream_end(struct stream *s, const char *reason);
