@@ -1,0 +1,67 @@
+/*
+ * codec.h: the names of codecs, and what a player must be told of a track before it decodes anything.
+ *
+ * Pure values; any thread. A FourCC names a codec (video, audio) or a format of data everywhere in Weir: first letter
+ * in the highest byte, as Enhanced RTMP writes it.
+ */
+#pragma once
+
+#include "common/base/bytes.h"
+
+#include <stdint.h>
+
+#define FOURCC(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
+
+#define FOURCC_AVC FOURCC('a', 'v', 'c', '1')
+#define FOURCC_HEVC FOURCC('h', 'v', 'c', '1')
+#define FOURCC_VVC FOURCC('v', 'v', 'c', '1')
+#define FOURCC_AV1 FOURCC('a', 'v', '0', '1')
+#define FOURCC_VP8 FOURCC('v', 'p', '0', '8')
+#define FOURCC_VP9 FOURCC('v', 'p', '0', '9')
+
+#define FOURCC_AAC FOURCC('m', 'p', '4', 'a')
+#define FOURCC_OPUS FOURCC('O', 'p', 'u', 's')
+#define FOURCC_AC3 FOURCC('a', 'c', '-', '3')
+#define FOURCC_EAC3 FOURCC('e', 'c', '-', '3')
+#define FOURCC_FLAC FOURCC('f', 'L', 'a', 'C')
+#define FOURCC_MP3 FOURCC('.', 'm', 'p', '3')
+
+/* Codecs that only legacy FLV carries. The names are Weir's own where nobody else has given one. */
+#define FOURCC_H263 FOURCC('F', 'L', 'V', '1') /* Sorenson's H.263 */
+#define FOURCC_SCREEN FOURCC('F', 'S', 'V', '1')
+#define FOURCC_SCREEN2 FOURCC('F', 'S', 'V', '2')
+#define FOURCC_VP6 FOURCC('V', 'P', '6', 'F')
+#define FOURCC_VP6A FOURCC('V', 'P', '6', 'A')
+#define FOURCC_PCM FOURCC('f', 'p', 'c', 'm') /* 8 or 16 bits as the FLV byte says, little-endian */
+#define FOURCC_ADPCM FOURCC('S', 'W', 'F', 'A')
+#define FOURCC_NELLY FOURCC('N', 'E', 'L', 'L')
+#define FOURCC_ALAW FOURCC('a', 'l', 'a', 'w')
+#define FOURCC_ULAW FOURCC('u', 'l', 'a', 'w')
+#define FOURCC_SPEEX FOURCC('s', 'p', 'e', 'x')
+
+#define FOURCC_AMF0 FOURCC('a', 'm', 'f', '0') /* data: an AMF0 script message with its name */
+
+/* What a decoder configuration tells; zero where it tells nothing. */
+struct codec_info {
+	uint32_t fourcc;
+	uint32_t width, height;                  /* pixels shown, after cropping */
+	uint32_t frame_rate_num, frame_rate_den; /* frames a second as a fraction in lowest terms; 0/0 unknown */
+	uint8_t profile, level, constraint;      /* AVC: the record's bytes; AAC: profile is the object type */
+	uint32_t sample_rate;                    /* Hz at the decoder's output */
+	uint32_t channels;                       /* at the decoder's output */
+	uint32_t samples_per_frame;              /* at sample_rate, per access unit */
+	char rfc6381[48];                        /* the `codecs` parameter, e.g. "avc1.64001f"; "" unknown */
+};
+
+/*
+ * Fills `out` from a decoder configuration as FLV and MP4 carry it (AVC: ISO/IEC 14496-15 5.2.4.1, AAC:
+ * ISO/IEC 14496-3 1.6.2.1). For codecs whose configuration is not understood here, and for those that have none, only
+ * the fourcc and, if it needs no parameters, the rfc6381 name are set. UV_EINVAL for a configuration that is broken,
+ * UV_ENOTSUP for one that is well-formed but of a kind that nothing here can play.
+ */
+int codec_info_read(struct codec_info *out, uint32_t fourcc, struct slice config);
+
+enum { FOURCC_TEXT_SIZE = 5 };
+
+/* The four letters and a NUL, for log lines and metadata; bytes outside of printable ASCII become '?'. */
+void fourcc_text(uint32_t fourcc, char out[FOURCC_TEXT_SIZE]);

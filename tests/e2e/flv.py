@@ -1,0 +1,59 @@
+"""FLV tags out of bytes (Adobe's video file format, annex E)."""
+from dataclasses import dataclass
+
+AUDIO, VIDEO, DATA = 8, 9, 18
+
+
+@dataclass(frozen=True)
+class Tag:
+    type: int
+    timestamp: int  # milliseconds
+    payload: bytes
+
+    def is_video_config(self):
+        return self.type == VIDEO and self.payload[0] & 15 == 7 and self.payload[1] == 0
+
+    def is_audio_config(self):
+        return self.type == AUDIO and self.payload[0] >> 4 == 10 and self.payload[1] == 0
+
+    def is_config(self):
+        return self.is_video_config() or self.is_audio_config()
+
+    def is_keyframe(self):
+        return self.type == VIDEO and self.payload[0] >> 4 == 1 and self.payload[1] == 1
+
+    def is_frame(self):
+        """Coded audio or video: no configuration, no end of sequence, no metadata."""
+        return self.type in (AUDIO, VIDEO) and len(self.payload) > 1 and self.payload[1] == 1
+
+
+class Reader:
+    """Takes the bytes of a stream as they come and gives the tags that they complete."""
+
+    def __init__(self):
+        self.buffer = b""
+        self.begun = False
+
+    def feed(self, data):
+        self.buffer += data
+        if not self.begun:
+            if len(self.buffer) < 13:
+                return
+            assert self.buffer[:3] == b"FLV" and self.buffer[3] == 1, self.buffer[:13]
+            assert self.buffer[5:9] == b"\0\0\0\x09", "header size"
+            assert self.buffer[9:13] == b"\0\0\0\0", "first previous tag size"
+            self.buffer, self.begun = self.buffer[13:], True
+        while len(self.buffer) >= 11:
+            size = int.from_bytes(self.buffer[1:4], "big")
+            if len(self.buffer) < 15 + size:
+                return
+            low, high = int.from_bytes(self.buffer[4:7], "big"), self.buffer[7]
+            tag = Tag(self.buffer[0] & 31, high << 24 | low, self.buffer[11:11 + size])
+            assert int.from_bytes(self.buffer[11 + size:15 + size], "big") == 11 + size, "previous tag size"
+            self.buffer = self.buffer[15 + size:]
+            yield tag
+
+
+def read_file(path):
+    with open(path, "rb") as file:
+        return list(Reader().feed(file.read()))
