@@ -43,7 +43,7 @@ struct config_app {
 #undef CONFIG_NODE
 };
 
-struct config; /* has a field section_name for each node key, and the apps */
+struct config;
 
 struct config_node {
 #define CONFIG_APP(...)
@@ -53,18 +53,24 @@ struct config_node {
 #undef CONFIG_NODE
 };
 
-/*
- * Builds a configuration for `role`: defaults, then `file` (NULL: none), then `environment` (NULL: none; "K=V" strings,
- * NULL-terminated). Returns 0 and the configuration in `*out` (free with config_free), or UV_EINVAL (or UV_ENOMEM, or
- * the code of the failed read) with a text for the user in `why`: FILE:LINE: KEY: what was found, what was expected,
- * and for an unknown key the nearest right one. All mistakes of a file are told, a line each.
- */
-int config_load(struct config **out, enum config_role role, const char *file, char *const environment[],
-                struct buffer *why);
+/* Where values come from, weakest first; each may be left out (NULL, empty). */
+struct config_sources {
+	const char *name;         /* of the YAML text, for messages: the file's */
+	struct slice yaml;        /* the text itself */
+	char *const *environment; /* "K=V" strings, NULL-terminated */
+	char *const *overrides;   /* "section.name=VALUE", NULL-terminated: the command line's */
+};
 
-/* The same from text in memory; `name` stands for the file in messages. The fuzzer's way in. */
-int config_parse(struct config **out, enum config_role role, const char *name, struct slice yaml,
-                 char *const environment[], struct buffer *why);
+/*
+ * Builds a configuration for `role`. 0 and the configuration in `*out` (free with config_free); or UV_EINVAL with every
+ * mistake in `why`, a line each: NAME:LINE:COLUMN: section.key: what was found and what was expected, and for an
+ * unknown key the nearest right one; or UV_ENOMEM.
+ */
+int config_parse(struct config **out, enum config_role role, const struct config_sources *from, struct buffer *why);
+
+/* Reads the file `from->name` (its `yaml` is not looked at; a NULL name: no file) and parses. Blocks: for main. Adds
+ * the code of a failed read. */
+int config_load(struct config **out, enum config_role role, const struct config_sources *from, struct buffer *why);
 
 void config_free(struct config **c);
 

@@ -11,7 +11,7 @@ static inline struct config *test_config(void) {
 	struct config *c = NULL;
 	struct buffer why;
 	buffer_init(&why, 0);
-	cr_assert_eq(config_parse(&c, CONFIG_EDGE, "test", (struct slice){0}, NULL, &why), 0);
+	cr_assert_eq(config_parse(&c, CONFIG_EDGE, &(struct config_sources){0}, &why), 0);
 	buffer_fini(&why);
 	return c;
 }
