@@ -16,10 +16,11 @@
 struct timeline_run {
 	uint64_t run;           /* the run's id: its first epoch */
 	struct tracks *tracks;  /* the newest revision; a reference, released with timeline_run_fini */
+	int64_t base_us;        /* media time of the first frame; 0: none yet */
 	int64_t highest_us;     /* highest media time (end of the last frame) */
 	uint64_t next_number;   /* number of the next mark; 0: none yet, seeded by the clock */
 	uint32_t discontinuity; /* the newest discontinuity number */
-	uint32_t next_track;    /* next track id to give */
+	uint32_t next_track;    /* the newest track id given */
 	struct anchor anchor;
 	uint32_t target_ms;
 };

@@ -2,8 +2,8 @@
  * Whole ways through a stream on real workers: appended at home, read on every worker, ended; and samples from a
  * publisher on one worker to the home on another.
  */
-#include "common/stream/mirror.h"
 #include "common/base/metrics.h"
+#include "common/stream/mirror.h"
 #include "common/stream/publisher.h"
 #include "common/stream/stream.h"
 #include "tests/unit/common/loop/support.h"

@@ -1,0 +1,46 @@
+/*
+ * lane.h: one track's way from the encoder's milliseconds to media time. Pure. Internal to the timeline.
+ *
+ * Milliseconds wrap at 2^32 (some encoders at 2^31), jump, stand still, step back. Media time only grows: jumps are
+ * spliced, so that the frame after one follows the frame before it. Audio is snapped to the grid of its samples, for
+ * milliseconds are too coarse for it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct lane {
+	uint32_t timescale;
+	uint32_t frame_ticks; /* nominal duration of audio's access units; 0: not known, or video */
+	bool begun;
+	uint32_t last_ms;        /* as sent */
+	int64_t raw_us;          /* unwrapped */
+	int64_t offset_us;       /* media time − raw */
+	int64_t last_dts;        /* ticks */
+	int64_t last_step;       /* ticks between the last two frames; 0: not known */
+	int64_t last_wall_us;    /* arrival of the last */
+	int64_t spliced_wall_us; /* when it was last spliced; 0: never */
+};
+
+struct lane_time {
+	int64_t dts;     /* ticks, above the one before */
+	int64_t jump_us; /* what was spliced; 0: nothing */
+	bool repaired;   /* the step was made positive, or moved on to the grid anew */
+};
+
+enum { LANE_JUMP_US = 1000000 }; /* a splice of more is a discontinuity */
+
+/* `offset_us` is the timeline's common one. `timescale` is not 0. */
+void lane_init(struct lane *l, uint32_t timescale, uint32_t frame_ticks, int64_t offset_us);
+
+/* Another configuration: the timescale may change; media time goes on. */
+void lane_retime(struct lane *l, uint32_t timescale, uint32_t frame_ticks);
+
+/*
+ * The media time of a frame sent with `ms` (and `nano` nanoseconds), that arrived at `wall_us`. `other` is the lane
+ * that was spliced last, or NULL: a jump that fits to its jump takes over its offset, so that sound and picture stay
+ * together. `least_us`: media time that the frame must not lie before.
+ */
+struct lane_time lane_next(struct lane *l, uint32_t ms, uint32_t nano, int64_t wall_us, const struct lane *other,
+                           int64_t least_us);

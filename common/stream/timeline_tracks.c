@@ -1,0 +1,209 @@
+#include "common/stream/timeline_parts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+static const uint32_t flv_rates[] = {5512, 11025, 22050, 44100};
+
+static struct track *find_track(struct tracks *t, enum track_kind kind, uint8_t publisher_track) {
+	for (size_t i = 0; i < t->count; i++)
+		if (t->items[i].kind == kind && t->items[i].publisher_track == publisher_track)
+			return &t->items[i];
+	return NULL;
+}
+
+/* The Tracks to change: a copy of the run's as the epoch begins, or the present ones copied before they differ. */
+static int make_changeable(struct timeline *t) {
+	if (t->changed)
+		return 0;
+	struct tracks *copy = tracks_copy(t->tracks);
+	if (!copy)
+		return UV_ENOMEM;
+	copy->revision++;
+	tracks_unref(&t->tracks);
+	t->tracks = copy;
+	t->changed = true;
+	return 0;
+}
+
+/* v, v2, … and a, a2, …: names for URLs. */
+static void name_track(const struct tracks *tracks, struct track *track) {
+	unsigned nth = 1;
+	for (size_t i = 0; i < tracks->count; i++)
+		nth += tracks->items[i].kind == track->kind && &tracks->items[i] != track;
+	const char *letter = track->kind == TRACK_VIDEO ? "v" : "a";
+	if (nth == 1)
+		snprintf(track->name, sizeof track->name, "%s", letter);
+	else
+		snprintf(track->name, sizeof track->name, "%s%u", letter, nth);
+}
+
+static struct track *add_track(struct timeline *t, const struct sample *s) {
+	if (t->tracks->count == TRACKS_MAX) {
+		timeline_warn(t, WARN_TRACKS, "more tracks than one stream may have: the further ones are left out");
+		return NULL;
+	}
+	struct track *track = &t->tracks->items[t->tracks->count++];
+	*track = (struct track){.id = ++t->run->next_track, .kind = s->kind, .publisher_track = s->publisher_track};
+	snprintf(track->rendition, sizeof track->rendition, "source");
+	name_track(t->tracks, track);
+	return track;
+}
+
+static uint32_t timescale_of(const struct track *track) {
+	if (track->kind == TRACK_VIDEO)
+		return VIDEO_TIMESCALE;
+	if (track->info.sample_rate)
+		return track->info.sample_rate;
+	return track->flv_audio ? flv_rates[track->flv_audio >> 2 & 3] : 1000;
+}
+
+static struct timeline_lane *lane_for(struct timeline *t, const struct track *track) {
+	uint32_t frame = track->kind == TRACK_AUDIO ? track->info.samples_per_frame : 0;
+	for (size_t i = 0; i < t->lane_count; i++)
+		if (t->lanes[i].track == track->id) {
+			lane_retime(&t->lanes[i].lane, track->timescale, frame);
+			return &t->lanes[i];
+		}
+	struct timeline_lane *l = &t->lanes[t->lane_count++];
+	*l = (struct timeline_lane){.track = track->id, .need_key = track->kind == TRACK_VIDEO};
+	lane_init(&l->lane, track->timescale, frame, 0);
+	return l;
+}
+
+/* Sets codec and configuration of the sample's track, made if it is new. Nothing happens if they are as before. */
+static int set_track(struct timeline *t, const struct sample *s, const struct codec_info *info) {
+	struct bytes *config = NULL;
+	struct track *old = t->tracks ? find_track(t->tracks, s->kind, s->publisher_track) : NULL;
+	if (s->type == SAMPLE_CONFIG && s->payload.size) {
+		config = bytes_copy(s->payload.data, s->payload.size);
+		if (!config)
+			return UV_ENOMEM;
+	}
+	struct track wanted = {.kind = s->kind, .fourcc = s->fourcc, .flv_audio = s->flv_audio, .config = config};
+	if (old && track_same_config(old, &wanted)) {
+		bytes_unref(&config);
+		lane_for(t, old);
+		return 0;
+	}
+	int err = make_changeable(t);
+	struct track *track = err ? NULL : find_track(t->tracks, s->kind, s->publisher_track);
+	if (!err && !track)
+		track = add_track(t, s);
+	if (!track) {
+		bytes_unref(&config);
+		return err;
+	}
+	bytes_unref(&track->config);
+	track->fourcc = s->fourcc;
+	track->flv_audio = s->flv_audio;
+	track->config = config;
+	track->info = *info;
+	track->timescale = timescale_of(track);
+	struct timeline_lane *lane = lane_for(t, track);
+	lane->in_force = false;
+	lane->need_key = track->kind == TRACK_VIDEO;
+	t->must_cut = true;
+	return 0;
+}
+
+int timeline_config(struct timeline *t, const struct sample *s) {
+	struct codec_info info = {0};
+	if (codec_info_read(&info, s->fourcc, s->payload)) {
+		t->counts.dropped++;
+		timeline_warn(t, WARN_BROKEN_CONFIG, "a codec configuration cannot be read and was left out");
+		return 0;
+	}
+	return set_track(t, s, &info);
+}
+
+static bool needs_config(uint32_t fourcc) {
+	return fourcc == FOURCC_AVC || fourcc == FOURCC_HEVC || fourcc == FOURCC_VVC || fourcc == FOURCC_AAC ||
+	       fourcc == FOURCC_AV1 || fourcc == FOURCC_OPUS || fourcc == FOURCC_FLAC;
+}
+
+struct timeline_lane *timeline_lane_of(struct timeline *t, const struct sample *s) {
+	const struct track *track = t->tracks ? find_track(t->tracks, s->kind, s->publisher_track) : NULL;
+	bool known = track && track->fourcc == s->fourcc;
+	if (!known || (!track->config && track->flv_audio != s->flv_audio)) {
+		struct codec_info info = {0};
+		if (needs_config(s->fourcc)) {
+			t->counts.dropped++;
+			timeline_warn(t, WARN_NO_CONFIG, "frames came before their codec configuration and were left out");
+			return NULL;
+		}
+		if (codec_info_read(&info, s->fourcc, (struct slice){0}))
+			info = (struct codec_info){.fourcc = s->fourcc};
+		if (set_track(t, s, &info))
+			return NULL;
+		track = find_track(t->tracks, s->kind, s->publisher_track);
+		if (!track)
+			return NULL;
+	}
+	for (size_t i = 0; i < t->lane_count; i++)
+		if (t->lanes[i].track == track->id)
+			return &t->lanes[i];
+	/* Of an earlier epoch of the run, and not configured in this one. */
+	timeline_warn(t, WARN_NO_CONFIG, "frames came before their codec configuration and were left out");
+	t->counts.dropped++;
+	return NULL;
+}
+
+int timeline_metadata(struct timeline *t, const struct sample *s) {
+	if (t->tracks && t->tracks->metadata && t->tracks->metadata->size == s->payload.size &&
+	    memcmp(t->tracks->metadata->data, s->payload.data, s->payload.size) == 0)
+		return 0;
+	struct bytes *copy = bytes_copy(s->payload.data, s->payload.size);
+	if (!copy || make_changeable(t)) {
+		bytes_unref(&copy);
+		return UV_ENOMEM;
+	}
+	bytes_unref(&t->tracks->metadata);
+	t->tracks->metadata = copy;
+	return 0;
+}
+
+uint32_t timeline_key_track(const struct timeline *t) {
+	const struct track *key = t->tracks ? tracks_key(t->tracks, "source") : NULL;
+	return key ? key->id : 0;
+}
+
+/* Tracks of the run that this epoch's encoder does not send. */
+static void drop_absent(struct timeline *t) {
+	size_t kept = 0;
+	for (size_t i = 0; i < t->tracks->count; i++) {
+		bool present = false;
+		for (size_t k = 0; k < t->lane_count; k++)
+			present |= t->lanes[k].track == t->tracks->items[i].id;
+		if (present)
+			t->tracks->items[kept++] = t->tracks->items[i];
+		else
+			bytes_unref(&t->tracks->items[i].config);
+	}
+	t->tracks->count = kept;
+}
+
+static bool any_absent(const struct timeline *t) {
+	return t->tracks && t->tracks->count > t->lane_count;
+}
+
+struct tracks *timeline_next_tracks(struct timeline *t) {
+	bool target = t->tracks && t->tracks->target_ms != t->marker.target_ms;
+	if (!t->tracks || target || any_absent(t)) {
+		if (make_changeable(t))
+			return NULL;
+		drop_absent(t);
+	}
+	if (t->changed) {
+		t->tracks->target_ms = t->run->target_ms = t->marker.target_ms;
+		t->tracks->run = t->run->run;
+		t->tracks->base_us = t->run->base_us;
+		tracks_unref(&t->run->tracks);
+		t->run->tracks = tracks_ref(t->tracks);
+	}
+	t->changed = t->must_cut = false;
+	for (size_t i = 0; i < t->lane_count; i++)
+		t->lanes[i].in_force = true;
+	return tracks_ref(t->tracks);
+}
