@@ -1,0 +1,109 @@
+/*
+ * session_parts.h: a session's parts. Internal to common/rtmp: session.c (socket, handshake, time-outs, the end),
+ * session_command.c (commands), session_publish.c and session_play.c (what they lead to).
+ */
+#pragma once
+
+#include "common/loop/conn.h"
+#include "common/rtmp/chunk_reader.h"
+#include "common/rtmp/command.h"
+#include "common/rtmp/handshake.h"
+#include "common/rtmp/session.h"
+#include "common/stream/mirror.h"
+#include "common/stream/publisher.h"
+#include "common/stream/sender.h"
+#include "common/stream/stream.h"
+
+enum { SESSION_ID_SIZE = 33, RTMP_WINDOW = 2500000, RTMP_CLOSE_AFTER_MS = 2000 };
+
+/*
+ *   phase      | means                          | leaves by
+ *   HANDSHAKE  | C0 to C2 are awaited           | all of them
+ *   CONNECTING | connect is awaited             | connect
+ *   CONNECTED  | publish or play is awaited     | publish, play
+ *   PUBLISHING | `publish` is there             | closeStream, deleteStream, FCUnpublish, refusal
+ *   PLAYING    | `play` is there                | closeStream, deleteStream, the stream's end
+ *   CLOSED     | the first reason is noted      | on_closed: freed
+ */
+enum rtmp_phase {
+	RTMP_PHASE_HANDSHAKE,
+	RTMP_PHASE_CONNECTING,
+	RTMP_PHASE_CONNECTED,
+	RTMP_PHASE_PUBLISHING,
+	RTMP_PHASE_PLAYING,
+	RTMP_PHASE_CLOSED
+};
+
+struct rtmp_session;
+
+struct rtmp_publish {
+	struct rtmp_session *session;
+	struct publisher publisher;
+	struct stream_name name;
+	uint32_t stream; /* message stream id */
+	bool accepted;
+	uint64_t epoch;
+	uint64_t refused_messages; /* that were no FLV body */
+};
+
+struct rtmp_play {
+	struct rtmp_session *session;
+	struct mirror_reader reader;
+	struct sender sender;  /* the shared way */
+	struct cursor private; /* the private way: filtered, or on another message stream */
+	struct stream_name name;
+	uint32_t stream;
+	struct log *log; /* NULL: not here yet */
+	bool paused, no_audio, no_video;
+	bool need_head;
+	uint64_t overruns;
+};
+
+struct rtmp_session {
+	struct conn conn;
+	struct rtmp_server *server;
+	struct list node;
+	enum rtmp_phase phase;
+	struct handshake *handshake; /* NULL once done */
+	struct chunk_reader reader;
+	struct timer timer;
+	struct rtmp_connect *connect; /* NULL before connect */
+	struct rtmp_publish *publish;
+	struct rtmp_play *play;
+	uint32_t streams;           /* message stream ids given out */
+	uint32_t acknowledge_every; /* the peer's window */
+	uint64_t acknowledged;      /* of conn.read_bytes */
+	uint64_t began_ms;
+	char id[SESSION_ID_SIZE];
+	char peer[ADDRESS_TEXT_MAX];
+	const char *why; /* the first reason for its end */
+	char why_text[160];
+};
+
+/* --- session.c --- */
+
+/* Sends what was written into `out`, and frees it. */
+void rtmp_session_send(struct rtmp_session *s, struct buffer *out);
+
+/* Ends the session; only the first reason counts. `politely` sends what is queued first. */
+void rtmp_session_close(struct rtmp_session *s, const char *why, bool politely);
+
+/* The name of what it publishes or plays, or "". */
+const char *rtmp_session_stream(const struct rtmp_session *s);
+
+/* --- session_command.c --- */
+int rtmp_session_command(struct rtmp_session *s, const struct rtmp_message *m);
+
+/* --- session_publish.c --- */
+void rtmp_publish_begin(struct rtmp_session *s, uint32_t stream, const struct stream_name *name, const char *query);
+void rtmp_publish_message(struct rtmp_publish *p, const struct rtmp_message *m);
+void rtmp_publish_end(struct rtmp_session *s, const char *why);
+
+/* --- session_play.c --- */
+void rtmp_play_begin(struct rtmp_session *s, uint32_t stream, const struct stream_name *name);
+void rtmp_play_pause(struct rtmp_play *p, bool pause);
+void rtmp_play_receive(struct rtmp_play *p, bool audio, bool wanted);
+void rtmp_play_writable(struct rtmp_play *p);
+/* The wait for a publish is over. */
+void rtmp_play_overdue(struct rtmp_play *p);
+void rtmp_play_end(struct rtmp_session *s);

@@ -1,0 +1,203 @@
+#include "common/rtmp/session_parts.h"
+
+#include "common/base/logger.h"
+#include "common/base/metrics.h"
+#include "common/codec/amf0.h"
+#include "common/mux/flv_tag.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+static struct rtmp_publish *publish_of(struct publisher *p) {
+	return list_entry(p, struct rtmp_publish, publisher);
+}
+
+/* --- the home's answers --- */
+
+static void on_accepted(struct publisher *publisher, uint64_t epoch) {
+	struct rtmp_publish *p = publish_of(publisher);
+	struct buffer out;
+	p->accepted = true;
+	p->epoch = epoch;
+	buffer_init(&out, 0);
+	rtmp_write_status(&out, p->stream, "status", "NetStream.Publish.Start", "publishing has begun", p->name.text);
+	rtmp_session_send(p->session, &out);
+	log_info("publish started", log_str("stream", p->name.text), log_u64("epoch", epoch),
+	         log_str("session", p->session->id), log_str("remote", p->session->peer));
+}
+
+/* OBS stops for good at these codes but the last, at which it tries again. */
+static const char *code_of(enum publish_refusal refusal) {
+	switch (refusal) {
+	case PUBLISH_BAD_NAME:
+	case PUBLISH_REPLACED:
+		return "NetStream.Publish.BadName";
+	case PUBLISH_DENIED:
+		return "NetStream.Publish.Denied";
+	case PUBLISH_UNAVAILABLE:
+		break;
+	}
+	return "NetStream.Publish.Failed";
+}
+
+static void on_refused(struct publisher *publisher, enum publish_refusal refusal, const char *why) {
+	struct rtmp_session *s = publish_of(publisher)->session;
+	struct buffer out;
+	log_warn("publish refused", log_str("stream", s->publish->name.text), log_str("session", s->id),
+	         log_str("remote", s->peer), log_str("reason", why));
+	buffer_init(&out, 0);
+	rtmp_write_status(&out, s->publish->stream, "error", code_of(refusal), why, s->publish->name.text);
+	rtmp_session_send(s, &out);
+	rtmp_session_close(s, why, true);
+}
+
+static void on_pressure(struct publisher *publisher, bool full) {
+	struct conn *c = &publish_of(publisher)->session->conn;
+	if (full)
+		conn_read_pause(c);
+	else
+		conn_read_resume(c);
+}
+
+static const struct publisher_ops publisher_ops = {
+    .on_accepted = on_accepted, .on_refused = on_refused, .on_stopped = on_refused, .on_pressure = on_pressure};
+
+void rtmp_publish_begin(struct rtmp_session *s, uint32_t stream, const struct stream_name *name, const char *query) {
+	struct rtmp_publish *p = calloc(1, sizeof *p);
+	struct publish_request request = {.name = *name, .protocol = "rtmp"};
+	snprintf(request.query, sizeof request.query, "%s", query);
+	snprintf(request.remote, sizeof request.remote, "%s", s->peer);
+	snprintf(request.session, sizeof request.session, "%s", s->id);
+	int err = p ? publisher_open(&p->publisher, s->server->worker, &request, &publisher_ops) : UV_ENOMEM;
+	if (err) {
+		free(p);
+		rtmp_session_close(s, err == UV_ENOMEM ? "out of memory" : "the node is stopping", false);
+		return;
+	}
+	p->session = s;
+	p->name = *name;
+	p->stream = stream;
+	s->publish = p;
+	s->phase = RTMP_PHASE_PUBLISHING;
+	if (timer_start(&s->timer, (uint64_t)config_node(s->server->config)->rtmp_idle_timeout))
+		rtmp_session_close(s, "out of memory", false);
+}
+
+void rtmp_publish_end(struct rtmp_session *s, const char *why) {
+	struct rtmp_publish *p = s->publish;
+	if (!p)
+		return;
+	if (p->accepted)
+		log_info("publish ended", log_str("stream", p->name.text), log_u64("epoch", p->epoch),
+		         log_str("session", s->id), log_str("reason", why));
+	publisher_close(&p->publisher);
+	s->publish = NULL;
+	free(p);
+	if (s->phase == RTMP_PHASE_PUBLISHING)
+		s->phase = RTMP_PHASE_CONNECTED;
+}
+
+/* --- messages → samples --- */
+
+static void send_sample(struct rtmp_publish *p, const struct sample *sample) {
+	if (publisher_sample(&p->publisher, sample))
+		rtmp_session_close(p->session, "out of memory", false);
+}
+
+static void media_sample(struct rtmp_publish *p, const struct rtmp_message *m, const struct flv_tag *tag) {
+	static const enum sample_type types[] = {
+	    [FLV_CONFIG] = SAMPLE_CONFIG, [FLV_FRAME] = SAMPLE_FRAME, [FLV_SEQUENCE_END] = SAMPLE_SEQUENCE_END};
+	if (tag->packet != FLV_CONFIG && tag->packet != FLV_FRAME && tag->packet != FLV_SEQUENCE_END)
+		return; /* commands, colour information and channel layouts: nothing that a frame needs */
+	if (tag->packet == FLV_FRAME && tag->payload.size == 0)
+		return; /* silence */
+	struct sample s = {.type = types[tag->packet],
+	                   .kind = tag->type == FLV_VIDEO ? TRACK_VIDEO : TRACK_AUDIO,
+	                   .fourcc = tag->fourcc,
+	                   .publisher_track = tag->track_id,
+	                   .flv_audio = tag->audio_header,
+	                   .keyframe = tag->keyframe,
+	                   .timestamp_ms = m->timestamp_ms,
+	                   .composition_ms = tag->composition_ms,
+	                   .nano_offset = tag->nano_offset,
+	                   .block = m->block,
+	                   .payload = tag->payload};
+	send_sample(p, &s);
+}
+
+static void on_media(struct rtmp_publish *p, const struct rtmp_message *m) {
+	struct flv_tag_reader it = flv_tag_reader_of((enum flv_tag_type)m->type, m->payload);
+	struct flv_tag tag;
+	const struct rtmp_session *session = p->session;
+	int got = 0;
+	while (session->publish && (got = flv_tag_read(&it, &tag)) == 1)
+		media_sample(p, m, &tag);
+	if (got >= 0)
+		return;
+	metric_inc(M_FRAMES_DROPPED);
+	if (p->refused_messages++ == 0)
+		log_warn("a media message cannot be read and was left out; further ones are not told",
+		         log_str("stream", p->name.text), log_str("session", p->session->id), log_err(got));
+}
+
+enum { STRING_HEAD = 3 }; /* AMF0: a type and two bytes of length */
+
+static bool begins_with_string(struct slice s, const char *text) {
+	size_t n = strlen(text);
+	return s.size >= STRING_HEAD + n && s.data[0] == 2 && s.data[1] == n >> 8 && s.data[2] == (n & 0xff) &&
+	       memcmp(s.data + STRING_HEAD, text, n) == 0;
+}
+
+/* A script message of AMF3 as AMF0, which is what every player reads. */
+static struct bytes *to_amf0(struct slice s) {
+	struct reader r = reader_of(s.data, s.size);
+	struct amf_doc *doc;
+	struct buffer out;
+	if (amf0_read(&r, &doc))
+		return NULL;
+	buffer_init(&out, 0);
+	for (size_t i = 0; amf_at(amf_root(doc), i); i++)
+		amf0_write_value(&out, amf_at(amf_root(doc), i));
+	struct bytes *b = buffer_take(&out);
+	buffer_fini(&out);
+	amf_doc_free(&doc);
+	return b;
+}
+
+static void on_data(struct rtmp_publish *p, const struct rtmp_message *m) {
+	struct bytes *block = bytes_ref(m->block);
+	struct slice s = m->payload;
+	if (m->type == RTMP_DATA_AMF3 && s.size) {
+		bytes_unref(&block);
+		block = to_amf0((struct slice){s.data + 1, s.size - 1});
+		if (!block)
+			return;
+		s = bytes_slice(block);
+	}
+	static const char set_data_frame[] = "@setDataFrame";
+	if (begins_with_string(s, set_data_frame)) {
+		s.data += STRING_HEAD + sizeof set_data_frame - 1;
+		s.size -= STRING_HEAD + sizeof set_data_frame - 1;
+	}
+	struct sample sample = {.type = begins_with_string(s, "onMetaData") ? SAMPLE_METADATA : SAMPLE_DATA,
+	                        .kind = TRACK_DATA,
+	                        .fourcc = FOURCC_AMF0,
+	                        .timestamp_ms = m->timestamp_ms,
+	                        .block = block,
+	                        .payload = s};
+	/* A script message has a name; @clearDataFrame is a word to the server alone. */
+	if (s.size > STRING_HEAD && s.data[0] == 2 && !begins_with_string(s, "@clearDataFrame"))
+		send_sample(p, &sample);
+	bytes_unref(&block);
+}
+
+void rtmp_publish_message(struct rtmp_publish *p, const struct rtmp_message *m) {
+	if (!p->accepted)
+		return; /* the home has not said yes: nothing is published before Publish.Start */
+	if (m->type == RTMP_AUDIO || m->type == RTMP_VIDEO)
+		on_media(p, m);
+	else
+		on_data(p, m);
+}
