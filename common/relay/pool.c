@@ -1,0 +1,198 @@
+#include "common/relay/pool.h"
+
+#include "common/base/logger.h"
+#include "common/base/random.h"
+#include "common/relay/convert.h"
+#include "common/relay/pull.h"
+#include "common/relay/push.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+enum { FIRST_BACKOFF_MS = 50 };
+
+struct location {
+	uint64_t id;
+	located_fn fn;
+	void *context;
+	UT_hash_handle hh;
+};
+
+/* --- where is it? --- */
+
+static void answer_location(struct upstream *u, struct location *l, bool found, uint64_t epoch) {
+	HASH_DELETE(hh, u->locations, l);
+	if (l->fn)
+		l->fn(l->context, u, found, epoch);
+	free(l);
+}
+
+void upstream_locate(struct upstream *u, const struct stream_name *name, located_fn fn, void *context) {
+	struct location *l = u->up ? calloc(1, sizeof *l) : NULL;
+	if (!l) {
+		fn(context, u, false, 0);
+		return;
+	}
+	*l = (struct location){.id = ++u->next_id, .fn = fn, .context = context};
+	HASH_ADD(hh, u->locations, id, sizeof l->id, l);
+	Weir__Relay__Locate h_body = WEIR__RELAY__LOCATE__INIT;
+	h_body.id = l->id;
+	h_body.stream = (char *)name->text;
+	RELAY_HEADER(h, locate, LOCATE);
+	link_send(u->link, &h, (struct slice){0});
+}
+
+void upstream_forget(struct upstream *u, void *context) {
+	struct location *l, *next;
+	HASH_ITER(hh, u->locations, l, next) {
+		if (l->context == context)
+			l->fn = NULL;
+	}
+}
+
+static void on_located(struct upstream *u, const Weir__Relay__Located *m) {
+	struct location *l;
+	uint64_t id = m->id;
+	HASH_FIND(hh, u->locations, &id, sizeof id, l);
+	if (l)
+		answer_location(u, l, m->found, m->epoch);
+}
+
+static void locations_lost(struct upstream *u) {
+	struct location *l, *next;
+	HASH_ITER(hh, u->locations, l, next) {
+		answer_location(u, l, false, 0);
+	}
+}
+
+/* --- a link's messages --- */
+
+static void on_announce(struct upstream *u, const Weir__Relay__Announce *m) {
+	struct stream_name name;
+	if (stream_name_parse(&name, m->stream, strlen(m->stream)) == 0)
+		u->pool->ops->on_announce(u, &name, m->epoch);
+}
+
+static int on_message(struct link *link, const struct relay_message *m) {
+	struct upstream *u = link->owner;
+	const Weir__Relay__Header *h = m->header;
+	switch (h->body_case) {
+	case WEIR__RELAY__HEADER__BODY_LOCATED:
+		on_located(u, h->located);
+		return 0;
+	case WEIR__RELAY__HEADER__BODY_ANNOUNCE:
+		on_announce(u, h->announce);
+		return 0;
+	case WEIR__RELAY__HEADER__BODY_ACCEPTED:
+	case WEIR__RELAY__HEADER__BODY_REFUSED:
+	case WEIR__RELAY__HEADER__BODY_STOPPED:
+		if (!pull_on_answer(u, h))
+			push_on_answer(u, h);
+		return 0;
+	default:
+		return pull_on_message(u, m);
+	}
+}
+
+static void on_writable(struct link *l) {
+	(void)l; /* samples are queued as they come */
+}
+
+/* --- up and down --- */
+
+static void on_ready(struct link *l) {
+	struct upstream *u = l->owner;
+	u->up = true;
+	u->told = false;
+	u->backoff_ms = FIRST_BACKOFF_MS;
+	snprintf(u->peer, sizeof u->peer, "%s", l->peer);
+	u->pool->ops->on_up(u);
+}
+
+/* Half to all of the backoff, which doubles: those that lost the same node do not come back all at once. */
+static void retry_later(struct upstream *u) {
+	uint64_t most = (uint64_t)config_node(u->pool->self->config)->relay_backoff_max, delay = u->backoff_ms;
+	u->backoff_ms = 2 * u->backoff_ms < most ? 2 * u->backoff_ms : most;
+	if (u->pool->stopping)
+		return;
+	if (timer_start(&u->retry, delay / 2 + random_below(delay / 2 + 1)))
+		log_error("relay link is given up: out of memory", log_str("to", u->address));
+}
+
+static void on_closed(struct link *l) {
+	struct upstream *u = l->owner;
+	bool was_up = u->up;
+	u->link = NULL;
+	u->up = false;
+	snprintf(u->why, sizeof u->why, "%s", l->why);
+	if (!u->told && !u->pool->stopping)
+		log_warn("relay link is down; it is tried again", log_str("to", u->address), log_str("reason", l->why));
+	u->told = true;
+	retry_later(u);
+	locations_lost(u);
+	pulls_lost(u);
+	pushes_lost(u);
+	if (was_up)
+		u->pool->ops->on_down(u);
+}
+
+static const struct link_ops link_ops = {
+    .on_ready = on_ready, .on_message = on_message, .on_writable = on_writable, .on_closed = on_closed};
+
+static void on_retry(struct timer *t) {
+	struct upstream *u = list_entry(t, struct upstream, retry);
+	if (u->pool->stopping)
+		return;
+	u->link = link_connect(u->pool->worker, u->pool->self, &u->to, &link_ops, u);
+	if (!u->link)
+		retry_later(u);
+}
+
+static int add_upstream(struct link_pool *p, const char *address) {
+	struct upstream *u = calloc(1, sizeof *u);
+	if (!u)
+		return UV_ENOMEM;
+	snprintf(u->address, sizeof u->address, "%s", address);
+	int err = address_parse(&u->to, address);
+	if (err) {
+		free(u);
+		return err;
+	}
+	u->pool = p;
+	u->backoff_ms = FIRST_BACKOFF_MS;
+	snprintf(u->why, sizeof u->why, "not tried yet");
+	timer_init(&u->retry, p->worker, on_retry);
+	list_append(&p->upstreams, &u->node);
+	return timer_start(&u->retry, 0);
+}
+
+int link_pool_init(struct link_pool *p, struct worker *w, const struct relay_node *self,
+                   const struct config_list *addresses, const struct link_pool_ops *ops, void *owner) {
+	*p = (struct link_pool){.worker = w, .self = self, .ops = ops, .owner = owner};
+	list_init(&p->upstreams);
+	int err = 0;
+	for (size_t i = 0; i < addresses->count && !err; i++)
+		err = add_upstream(p, addresses->items[i]);
+	return err;
+}
+
+void link_pool_stop(struct link_pool *p) {
+	p->stopping = true;
+	list_each (node, &p->upstreams) {
+		struct upstream *u = list_entry(node, struct upstream, node);
+		timer_stop(&u->retry);
+		if (u->link)
+			link_close(u->link, "the node is stopping");
+	}
+}
+
+void link_pool_fini(struct link_pool *p) {
+	list_each (node, &p->upstreams) {
+		struct upstream *u = list_entry(node, struct upstream, node);
+		timer_stop(&u->retry);
+		list_remove(&u->node);
+		free(u);
+	}
+}

@@ -1,0 +1,66 @@
+/*
+ * pool.h: the links that a worker keeps up to the nodes above it: one a node, reconnected with a jittered backoff, and
+ * what is asked over them: where a stream is, its entries (pull.h), and to publish (push.h).
+ */
+#pragma once
+
+#include "common/base/name.h"
+#include "common/relay/link.h"
+
+struct link_pool;
+struct upstream;
+struct pull;
+struct push;
+struct location;
+
+struct link_pool_ops {
+	void (*on_up)(struct upstream *);
+	void (*on_down)(struct upstream *);
+	/* A node above claims a stream. */
+	void (*on_announce)(struct upstream *, const struct stream_name *name, uint64_t epoch);
+};
+
+struct upstream {
+	struct list node; /* in the pool */
+	struct link_pool *pool;
+	char address[300];
+	struct address to;
+	struct link *link; /* NULL: down */
+	bool up;           /* ready for use */
+	uint64_t backoff_ms;
+	struct timer retry;
+	char peer[RELAY_NODE_SIZE]; /* the node's id, once it has been up */
+	char why[RELAY_WHY_SIZE];   /* it is down */
+	bool told;                  /* that it is down was logged */
+	uint64_t next_id;
+	struct pull *pulls; /* hash by id */
+	struct pull *pulls_by_handle;
+	struct push *pushes;        /* hash by id */
+	struct location *locations; /* hash by id: Locate answers awaited */
+};
+
+struct link_pool {
+	struct worker *worker;
+	const struct relay_node *self;
+	const struct link_pool_ops *ops;
+	void *owner;
+	struct list upstreams;
+	bool stopping;
+};
+
+/* Begins to connect to each address. 0, UV_EINVAL for what is no address, UV_ENOMEM. */
+int link_pool_init(struct link_pool *p, struct worker *w, const struct relay_node *self,
+                   const struct config_list *addresses, const struct link_pool_ops *ops, void *owner);
+
+/* Closes all links; pulls and pushes hear on_lost. */
+void link_pool_stop(struct link_pool *p);
+void link_pool_fini(struct link_pool *p);
+
+/* The answer to Locate: `found` with the epoch, or not (also when the link is lost before it came). */
+typedef void (*located_fn)(void *context, struct upstream *u, bool found, uint64_t epoch);
+
+/* Asks one upstream, which must be up. Out of memory: answered "not found" at once. */
+void upstream_locate(struct upstream *u, const struct stream_name *name, located_fn fn, void *context);
+
+/* Forgets questions with that context: no answer comes. */
+void upstream_forget(struct upstream *u, void *context);

@@ -1,0 +1,35 @@
+/*
+ * serve.h: the serving side of the relay: what a node does for others that connect to it. An origin serves its edges;
+ * an edge serves edges below it.
+ *
+ * Per worker: its links, and for each link the subscriptions and the publishers that came over it.
+ */
+#pragma once
+
+#include "common/base/name.h"
+#include "common/relay/link.h"
+
+struct relay_server {
+	struct worker *worker;
+	const struct relay_node *self;
+	bool wait_for_streams; /* a Subscribe for an unknown name waits (an edge fetches it); else it is refused */
+	bool take_publishers;
+	struct list links; /* ready ones */
+	uint64_t next_link_id;
+};
+
+/* One a worker; `worker->node` must lead to it by relay_server_of, which the role provides (link_accept's on_here needs
+ * it). */
+void relay_server_init(struct relay_server *s, struct worker *w, const struct relay_node *self);
+
+/* A link that has come to this worker: gives it its ops. The role's on_here calls this with the worker's server. */
+void relay_serve(struct relay_server *s, struct link *l);
+
+/* Closes all links. */
+void relay_server_stop(struct relay_server *s);
+
+/* Tells every link of this worker of a claim. The role calls it on each worker. */
+void relay_announce(struct relay_server *s, const struct stream_name *name, uint64_t epoch);
+
+/* Links of this worker, for the API. */
+void relay_server_each(struct relay_server *s, void (*fn)(const struct link *, void *context), void *context);

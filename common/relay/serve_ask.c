@@ -1,0 +1,131 @@
+/*
+ * serve_ask.c: questions that a stream's home answers: Locate and Fetch. The question travels there by mailbox and the
+ * answer back, whole messages; the link may have gone by then.
+ */
+#include "common/relay/serve_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct question {
+	struct message message;
+	struct relay_server *server; /* lives as long as its worker */
+	uint64_t link;
+	struct stream_name name;
+	char rendition[TRACK_NAME_MAX];
+	uint64_t id, epoch, from, to;
+	struct bytes *answer;
+};
+
+static void deliver_answer(struct worker *w, struct message *message) {
+	struct question *q = (struct question *)message;
+	struct link *l = relay_server_link(q->server, q->link);
+	(void)w;
+	if (l && q->answer)
+		link_send_block(l, q->answer);
+	bytes_unref(&q->answer);
+	free(q);
+}
+
+static void answer(struct question *q, struct bytes *block) {
+	q->answer = block;
+	q->message.deliver = deliver_answer;
+	worker_post(q->server->worker, &q->message);
+}
+
+static void answer_locate(struct worker *home, struct message *message) {
+	struct question *q = (struct question *)message;
+	const struct stream *s = streams_find(home, &q->name);
+	Weir__Relay__Located h_body = WEIR__RELAY__LOCATED__INIT;
+	h_body.id = q->id;
+	h_body.found = s && s->phase != STREAM_PENDING;
+	h_body.epoch = h_body.found ? s->epoch : 0;
+	h_body.node = (char *)q->server->self->id;
+	h_body.waiting = h_body.found && s->phase == STREAM_WAITING;
+	RELAY_HEADER(h, located, LOCATED);
+	answer(q, relay_pack(&h, (struct slice){0}));
+}
+
+/* The first kept sequence of the epoch; 0: none. */
+static uint64_t first_kept(const struct log *l, uint64_t epoch) {
+	for (uint64_t p = l->first; p < l->next; p++)
+		if (log_at(l, p)->epoch == epoch)
+			return log_at(l, p)->sequence;
+	return 0;
+}
+
+/* The entries of the range, as much as one answer holds. Returns the sequence to ask for next; 0: that was all. */
+static uint64_t collect(const struct rendition *r, const struct question *q, struct buffer *out) {
+	const struct log *l = &r->log;
+	for (uint64_t p = l->first; p < l->next; p++) {
+		const struct log_item *item = log_at(l, p);
+		if (item->epoch != q->epoch || item->sequence < q->from)
+			continue;
+		if (item->sequence > q->to)
+			return 0;
+		if (out->size && out->size + item->size_bytes > FETCH_BYTES)
+			return item->sequence;
+		if (out->size == 0 && r->first_mark && p == l->first)
+			relay_write_entry(out, r->first_mark, 0);
+		relay_write_entry(out, (struct entry *)item->object, 0); /* counted is the first member */
+	}
+	return 0;
+}
+
+static void answer_fetch(struct worker *home, struct message *message) {
+	struct question *q = (struct question *)message;
+	struct stream *s = streams_find(home, &q->name);
+	const struct rendition *r = s ? stream_rendition(s, q->rendition) : NULL;
+	Weir__Relay__Fetched h_body = WEIR__RELAY__FETCHED__INIT;
+	struct buffer entries;
+	buffer_init(&entries, 0);
+	h_body.id = q->id;
+	if (r) {
+		h_body.first_kept = first_kept(&r->log, q->epoch);
+		h_body.next = collect(r, q, &entries);
+	}
+	RELAY_HEADER(h, fetched, FETCHED);
+	answer(q, buffer_error(&entries) ? NULL : relay_pack(&h, buffer_slice(&entries)));
+	buffer_fini(&entries);
+}
+
+static struct question *question_new(struct serve *s, const char *stream, message_fn deliver) {
+	struct question *q = calloc(1, sizeof *q);
+	if (!q || stream_name_parse(&q->name, stream, strlen(stream))) {
+		free(q);
+		return NULL;
+	}
+	q->message.deliver = deliver;
+	q->server = s->server;
+	q->link = s->link->id;
+	return q;
+}
+
+static void ask_home(struct question *q) {
+	worker_post(stream_home(q->server->worker, &q->name), &q->message);
+}
+
+void serve_locate(struct serve *s, const Weir__Relay__Locate *m) {
+	struct question *q = question_new(s, m->stream, answer_locate);
+	if (!q) {
+		serve_refuse(s, m->id, WEIR__RELAY__REASON__REASON_NOT_FOUND, "not a stream's name");
+		return;
+	}
+	q->id = m->id;
+	ask_home(q);
+}
+
+void serve_fetch(struct serve *s, const Weir__Relay__Fetch *m) {
+	struct question *q = question_new(s, m->stream, answer_fetch);
+	if (!q || strlen(m->rendition) >= sizeof q->rendition) {
+		free(q);
+		serve_refuse(s, m->id, WEIR__RELAY__REASON__REASON_NOT_FOUND, "not a stream's name");
+		return;
+	}
+	strcpy(q->rendition, m->rendition);
+	q->id = m->id;
+	q->epoch = m->epoch;
+	q->from = m->from;
+	q->to = m->to;
+	ask_home(q);
+}

@@ -1,0 +1,42 @@
+/*
+ * serve_parts.h: the parts of the serving side. Internal: serve.c (links, dispatch), serve_subscribe.c,
+ * serve_publish.c, serve_ask.c (Locate and Fetch, which are answered by the stream's home).
+ */
+#pragma once
+
+#include "common/relay/convert.h"
+#include "common/relay/serve.h"
+#include "common/stream/mirror.h"
+#include "common/stream/publisher.h"
+#include "common/stream/stream.h"
+
+#include <uthash.h>
+
+enum { SERVE_SUBSCRIPTIONS_MAX = 100000, SERVE_PUBLISHERS_MAX = 100000, FETCH_BYTES = 1024 * 1024 };
+
+/* What a link is served; link->serve. */
+struct serve {
+	struct link *link;
+	struct relay_server *server;
+	struct subscription *subscriptions; /* hash by id */
+	struct upload *uploads;             /* hash by id */
+};
+
+void serve_refuse(struct serve *s, uint64_t id, Weir__Relay__Reason reason, const char *why);
+
+void serve_subscribe(struct serve *s, const Weir__Relay__Subscribe *m);
+void serve_unsubscribe(struct serve *s, uint64_t id);
+void serve_subscriptions_writable(struct serve *s);
+void serve_subscriptions_end(struct serve *s);
+
+void serve_publish(struct serve *s, const Weir__Relay__Publish *m);
+int serve_sample(struct serve *s, const struct relay_message *m);
+void serve_unpublish(struct serve *s, uint64_t id);
+void serve_uploads_end(struct serve *s);
+
+/* The answer comes later; the link is found again by its id. */
+void serve_locate(struct serve *s, const Weir__Relay__Locate *m);
+void serve_fetch(struct serve *s, const Weir__Relay__Fetch *m);
+
+/* The link of that id on this worker, or NULL: it has gone meanwhile. */
+struct link *relay_server_link(struct relay_server *s, uint64_t id);
