@@ -1,0 +1,48 @@
+/*
+ * server.h: an HTTP server on one worker: a table of routes, and the connections that its listener has.
+ */
+#pragma once
+
+#include "common/base/config.h"
+#include "common/http/http.h"
+#include "common/loop/listener.h"
+
+/* Answers, now or later. */
+typedef void (*http_handler_fn)(struct http_exchange *x);
+
+struct http_route {
+	unsigned methods; /* of enum http_method; HEAD comes with GET, OPTIONS is answered for all */
+	const char
+	    *pattern; /* "/api/v1/streams/{app}/{name}": a placeholder matches one segment, "{x}.flv" a segment's front */
+	http_handler_fn handler;
+};
+
+enum { HTTP_ROUTES_MAX = 32 };
+
+struct http_server {
+	struct worker *worker;
+	const struct config *config;
+	void *owner; /* for handlers */
+	const struct http_route *routes[HTTP_ROUTES_MAX];
+	size_t route_count;
+	struct list connections;
+};
+
+void http_server_init(struct http_server *s, struct worker *w, const struct config *config, void *owner);
+
+/* Adds routes (static tables); at most HTTP_ROUTES_MAX in all. The first that matches answers. */
+void http_server_add(struct http_server *s, const struct http_route *routes, size_t count);
+
+/* A listener's callback calls this. */
+void http_server_accept(struct http_server *s, struct listener *l);
+
+/* Closes every connection. */
+void http_server_stop(struct http_server *s);
+
+/* Finds the route of an exchange whose method and path are set, sets its params (cutting up `path`) and calls the
+ * handler; answers 404, 405 and OPTIONS itself. For http1.c. */
+void http_route(struct http_server *s, struct http_exchange *x, char *path);
+
+/* Decodes %XX in place and refuses what no path of ours has: UV_EINVAL for a broken escape, a NUL, an escaped slash, a
+ * segment "." or "..", bytes outside of printable ASCII. */
+int http_path_decode(char *path);
