@@ -9,12 +9,12 @@
 #include <string.h>
 #include <uv.h>
 
-enum { FILE_LIMIT = 1024 * 1024, KEY_SIZE = 160, MISTAKES_TOLD = 50 };
+enum { FILE_LIMIT = 1024 * 1024, MISTAKES_TOLD = 50 };
 
-/* --- putting it together --- */
+/* --- mistakes --- */
 
 void config_mistake(struct config_build *b, const struct config_place *place, const char *format, ...) {
-	char text[512];
+	char text[512], where[512] = "";
 	va_list args;
 	if (b->mistakes++ >= MISTAKES_TOLD)
 		return;
@@ -22,11 +22,82 @@ void config_mistake(struct config_build *b, const struct config_place *place, co
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	if (place && place->line)
-		buffer_printf(b->why, "%s:%zu:%zu: ", place->name, place->line, place->column);
-	else if (place && place->name)
-		buffer_printf(b->why, "%s: ", place->name);
-	buffer_printf(b->why, "%s\n", text);
+		snprintf(where, sizeof where, "%.400s:%zu:%zu: ", place->name, place->line, place->column);
+	else if (place)
+		snprintf(where, sizeof where, "%.400s: ", place->name);
+	/* What a user wrote stands in both: it must not make lines of its own. */
+	for (char *part = where; part; part = part == where ? text : NULL)
+		for (char *c = part; *c; c++)
+			if ((unsigned char)*c < ' ' || *c == 0x7f)
+				*c = '?';
+	buffer_printf(b->why, "%s%s\n", where, text);
 }
+
+static void unknown_key(struct config_build *b, const struct config_place *place, const char *section,
+                        const char *key) {
+	const struct config_row *near = config_row_nearest(b->config->role, section, key);
+	char variable[96] = "";
+	if (!near) {
+		config_mistake(b, place, "unknown key \"%.80s.%.80s\"; --help lists the keys", section, key);
+		return;
+	}
+	if (place->is_variable) {
+		snprintf(variable, sizeof variable, " (WEIR_%s__%s)", near->section, near->name);
+		for (char *c = variable; *c; c++)
+			*c = (char)toupper((unsigned char)*c);
+	}
+	config_mistake(b, place, "unknown key \"%.80s.%.80s\", did you mean \"%s.%s\"%s?", section, key, near->section,
+	               near->name, variable);
+}
+
+/* The row of a key that may be set here, or NULL with the mistake noted. */
+static const struct config_row *row_for(struct config_build *b, const struct config_place *place,
+                                        const struct config_override *app, const char *section, const char *key) {
+	const struct config_row *row = config_row_find(section, key);
+	if (!row) {
+		unknown_key(b, place, section, key);
+	} else if (!(row->roles & (int)b->config->role)) {
+		config_mistake(b, place, "%s.%s: only %s knows this key", section, key,
+		               row->roles == CONFIG_EDGE ? "an edge" : "an origin");
+		row = NULL;
+	} else if (app && !row->app) {
+		config_mistake(b, place, "%s.%s: concerns the whole node and cannot be set for an app", section, key);
+		row = NULL;
+	}
+	return row;
+}
+
+/* The text that is wrong: of a list the first that is no address, NULL if there is none. */
+static const char *culprit(const struct config_row *row, const char *const *texts, size_t count) {
+	if (row->type != CONFIG_TYPE_addresses)
+		return count == 1 ? texts[0] : NULL;
+	for (size_t i = 0; i < count; i++)
+		if (!config_address_valid(texts[i]))
+			return texts[i];
+	return NULL;
+}
+
+static void wrong_value(struct config_build *b, const struct config_place *place, const struct config_override *app,
+                        const struct config_row *row, const char *const *texts, size_t count) {
+	const char *text = culprit(row, texts, count), *hint = text ? config_row_hint(row, text) : NULL;
+	struct buffer expects;
+	char found[96];
+	if (config_row_secret(row))
+		snprintf(found, sizeof found, "a secret that is not one");
+	else if (text)
+		snprintf(found, sizeof found, "\"%.80s\"", text);
+	else
+		snprintf(found, sizeof found, "%s", count ? "a list" : "nothing");
+	buffer_init(&expects, 0);
+	config_row_expects(row, &expects);
+	struct slice s = buffer_slice(&expects);
+	config_mistake(b, place, "%s%s%s%s.%s: found %s, expected %.*s%s%s", app ? "apps." : "", app ? app->name : "",
+	               app ? "." : "", row->section, row->name, found, (int)s.size, s.data ? (const char *)s.data : "",
+	               hint ? "; " : "", hint ? hint : "");
+	buffer_fini(&expects);
+}
+
+/* --- values --- */
 
 struct config_override *config_override_get(struct config_build *b, const char *name) {
 	struct config *c = b->config;
@@ -45,119 +116,105 @@ struct config_override *config_override_get(struct config_build *b, const char *
 	return own;
 }
 
-/* The row of a key that may be set here, or NULL with the mistake noted. */
-static const struct config_row *row_for(struct config_build *b, const struct config_place *place,
-                                        const struct config_override *app, const char *section, const char *key) {
-	const struct config_row *row = config_row_find(section, key);
-	if (!row) {
-		const struct config_row *near = config_row_nearest(b->config->role, section, key);
-		if (near)
-			config_mistake(b, place, "unknown key \"%s.%s\"; did you mean \"%s.%s\"?", section, key, near->section,
-			               near->name);
-		else
-			config_mistake(b, place, "unknown key \"%s.%s\"; --help lists the keys", section, key);
-	} else if (!(row->roles & (int)b->config->role)) {
-		config_mistake(b, place, "%s.%s: only %s knows this key", section, key,
-		               row->roles == CONFIG_EDGE ? "an edge" : "an origin");
-		row = NULL;
-	} else if (app && !row->app) {
-		config_mistake(b, place, "%s.%s: concerns the whole node and cannot be set for an app", section, key);
-		row = NULL;
-	}
-	return row;
-}
-
-static void wrong_value(struct config_build *b, const struct config_place *place, const struct config_row *row,
-                        const char *const *texts, size_t count) {
-	struct buffer expects;
-	bool secret = strcmp(row->name, "secret") == 0;
-	buffer_init(&expects, 0);
-	config_row_expects(row, &expects);
-	struct slice s = buffer_slice(&expects);
-	config_mistake(b, place, "%s.%s: found %s%.80s%s, expected %.*s", row->section, row->name, count == 1 ? "\"" : "",
-	               secret       ? "…"
-	               : count == 1 ? texts[0]
-	               : count      ? "a list"
-	                            : "nothing",
-	               count == 1 ? "\"" : "", (int)s.size, s.data ? (const char *)s.data : "");
-	buffer_fini(&expects);
+static void *base_of(struct config *c, const struct config_row *row) {
+	return row->app ? (void *)&c->defaults : (void *)&c->node;
 }
 
 void config_assign(struct config_build *b, const struct config_place *place, struct config_override *app,
-                   const char *section, const char *key, const char *const *texts, size_t count, bool once) {
+                   const char *section, const char *key, const char *const *texts, size_t count) {
 	const struct config_row *row = row_for(b, place, app, section, key);
 	if (!row)
 		return;
 	size_t index = (size_t)(row - config_rows);
-	assert(index < sizeof b->set);
-	bool *set = app ? &app->set[index] : &b->set[index];
-	if (once && *set) {
-		config_mistake(b, place, "%s.%s: is set already", section, key);
-		return;
+	if (!app && place->line) {
+		if (b->line[index]) {
+			config_mistake(b, place, "%s.%s: is set already, at line %zu", section, key, b->line[index]);
+			return;
+		}
+		b->line[index] = place->line;
 	}
-	void *base = app ? (void *)&app->values : row->app ? (void *)&b->config->defaults : (void *)&b->config->node;
-	int err = config_value_set(base, row, texts, count);
+	int err = config_value_set(app ? (void *)&app->values : base_of(b->config, row), row, texts, count);
 	if (err == UV_ENOMEM)
 		b->error = err;
 	else if (err)
-		wrong_value(b, place, row, texts, count);
-	*set = true;
+		wrong_value(b, place, app, row, texts, count);
+	else if (app)
+		app->set[index] = true;
 }
 
 static void set_defaults(struct config_build *b) {
-	for (size_t i = 0; i < config_row_count; i++) {
+	for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
 		const struct config_row *row = &config_rows[i];
 		char text[256];
 		const char *texts[] = {text};
 		config_row_default(row, b->config->role, text, sizeof text);
-		int err = config_value_set(row->app ? (void *)&b->config->defaults : (void *)&b->config->node, row, texts, 1);
+		int err = config_value_set(base_of(b->config, row), row, texts, 1);
 		assert(!err || err == UV_ENOMEM); /* the table's own defaults are right */
 		if (err)
 			b->error = err;
 	}
 }
 
+/* What the file does not set for an app is as all sources left the defaults. */
+static void complete_apps(struct config *c) {
+	for (size_t a = 0; a < c->app_count; a++)
+		for (size_t i = 0; i < CONFIG_ROW_COUNT; i++)
+			if (config_rows[i].app && !c->apps[a].set[i])
+				memcpy((char *)&c->apps[a].values + config_rows[i].offset, (char *)&c->defaults + config_rows[i].offset,
+				       config_value_size(&config_rows[i]));
+}
+
+/* --- the environment and the command line --- */
+
+/* Ends `text` behind its last character that is no blank and returns its first. */
+static char *trim(char *text) {
+	text += strspn(text, " \t");
+	size_t n = strlen(text);
+	while (n && (text[n - 1] == ' ' || text[n - 1] == '\t'))
+		n--;
+	text[n] = '\0';
+	return text;
+}
+
 /* One text, or for a list its parts between commas. `value` is cut up. */
 static void assign_text(struct config_build *b, const struct config_place *place, const char *section, const char *key,
                         char *value) {
 	const struct config_row *row = config_row_find(section, key);
-	const char *texts[CONFIG_LIST_MAX] = {value};
+	const char *texts[CONFIG_LIST_MAX + 1] = {value}; /* one more, so that a list too long is seen as such */
 	size_t count = 1;
-	if (row && row->type == CONFIG_TYPE_addresses)
-		for (char *comma = value; count < CONFIG_LIST_MAX && (comma = strchr(comma, ',')); count++) {
-			*comma++ = '\0';
-			texts[count] = comma;
-		}
-	config_assign(b, place, NULL, section, key, texts, count, false);
+	if (row && row->type == CONFIG_TYPE_addresses) {
+		char *rest = value, *part;
+		for (count = 0; count <= CONFIG_LIST_MAX && (part = strsep(&rest, ","));)
+			texts[count++] = trim(part);
+	}
+	config_assign(b, place, NULL, section, key, texts, count);
 }
 
 /* "WEIR_SECTION__KEY=VALUE"; other variables are not ours. */
 static void read_variable(struct config_build *b, const char *variable) {
+	static const char prefix[] = "WEIR_";
 	const char *equals = strchr(variable, '='), *bar = strstr(variable, "__");
-	char copy[KEY_SIZE];
-	if (strncmp(variable, "WEIR_", 5) != 0 || !equals || !bar || bar > equals)
+	if (strncmp(variable, prefix, sizeof prefix - 1) != 0 || !equals || !bar || bar > equals)
 		return;
-	snprintf(copy, sizeof copy, "%.*s", (int)(equals - variable), variable);
-	struct config_place place = {copy, 0, 0};
-	char key[KEY_SIZE];
-	snprintf(key, sizeof key, "%s", copy + 5);
-	for (char *c = key; *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	char *name = strstr(key, "__");
-	char *value = strdup(equals + 1);
-	if (!value || !name) {
-		b->error = value ? b->error : UV_ENOMEM;
-		free(value);
-		return;
+	char *name = strndup(variable, (size_t)(equals - variable)), *copy = strdup(variable);
+	if (name && copy) {
+		char *section = copy + sizeof prefix - 1, *key = copy + (bar - variable), *value = copy + (equals - variable);
+		for (char *c = section; c < value; c++)
+			*c = (char)tolower((unsigned char)*c);
+		*key = *value = '\0';
+		/* "WEIR___KEY": the bar is part of the prefix, so there is no section. */
+		assign_text(b, &(struct config_place){.name = name, .is_variable = true}, key > section ? section : "", key + 2,
+		            value + 1);
+	} else {
+		b->error = UV_ENOMEM;
 	}
-	*name = '\0';
-	assign_text(b, &place, key, name + 2, value);
-	free(value);
+	free(name);
+	free(copy);
 }
 
 /* "section.key=VALUE" */
 static void read_override(struct config_build *b, const char *text) {
-	struct config_place place = {"--set", 0, 0};
+	struct config_place place = {.name = "--set"};
 	char *copy = strdup(text);
 	if (!copy) {
 		b->error = UV_ENOMEM;
@@ -165,53 +222,12 @@ static void read_override(struct config_build *b, const char *text) {
 	}
 	char *equals = strchr(copy, '='), *dot = strchr(copy, '.');
 	if (!equals || !dot || dot > equals) {
-		config_mistake(b, &place, "found \"%.80s\", expected section.key=VALUE", text);
+		config_mistake(b, &place, "found \"%.*s\", expected section.key=VALUE", (int)strcspn(text, "="), text);
 	} else {
 		*dot = *equals = '\0';
 		assign_text(b, &place, copy, dot + 1, equals + 1);
 	}
 	free(copy);
-}
-
-/* An app's keys are its own where the file set them, else the defaults, as all sources left them. */
-static void complete_apps(struct config *c) {
-	for (size_t a = 0; a < c->app_count; a++) {
-		struct config_override *own = &c->apps[a];
-		struct config_app merged = c->defaults;
-		for (size_t i = 0; i < config_row_count; i++)
-			if (own->set[i]) {
-				size_t size = config_rows[i].type == CONFIG_TYPE_enum   ? sizeof(config_enum)
-				              : config_rows[i].type == CONFIG_TYPE_bool ? sizeof(config_bool)
-				                                                        : sizeof(int64_t);
-				memcpy((char *)&merged + config_rows[i].offset, (char *)&own->values + config_rows[i].offset, size);
-			}
-		own->values = merged;
-	}
-}
-
-/* --- what one key cannot tell --- */
-
-static bool is_local(const char *address) {
-	return !*address || strncmp(address, "unix:", 5) == 0 || strncmp(address, "127.", 4) == 0 ||
-	       strncmp(address, "[::1]:", 6) == 0 || strncmp(address, "localhost:", 10) == 0;
-}
-
-static void check(struct config_build *b) {
-	const struct config_node *n = &b->config->node;
-	if (!is_local(n->relay_listen) && !*n->relay_secret)
-		config_mistake(b, NULL,
-		               "relay.secret: is needed where relay.listen (%s) is not on loopback: without it anybody "
-		               "could join the cluster",
-		               n->relay_listen);
-	if (n->relay_dead_after <= n->relay_ping_interval)
-		config_mistake(b, NULL, "relay.dead_after: must be longer than relay.ping_interval");
-	for (size_t i = 0; i <= b->config->app_count; i++) {
-		const struct config_app *a = i ? &b->config->apps[i - 1].values : &b->config->defaults;
-		if (b->config->role == CONFIG_EDGE && a->edge_history > a->stream_log_duration)
-			config_mistake(b, NULL, "edge.history: cannot be longer than stream.log_duration");
-		if (a->package_target_duration && a->package_target_duration < a->package_segment)
-			config_mistake(b, NULL, "package.target_duration: cannot be shorter than package.segment");
-	}
 }
 
 /* --- the public side --- */
@@ -230,7 +246,7 @@ int config_parse(struct config **out, enum config_role role, const struct config
 		read_override(&b, *v);
 	complete_apps(b.config);
 	if (!b.mistakes && !b.error)
-		check(&b);
+		config_check(&b);
 	if (b.mistakes > MISTAKES_TOLD)
 		buffer_printf(why, "… and %u more\n", b.mistakes - MISTAKES_TOLD);
 	int err = b.error ? b.error : b.mistakes ? UV_EINVAL : 0;
@@ -247,9 +263,10 @@ static int read_file(const char *name, struct buffer *out) {
 		return uv_translate_sys_error(errno);
 	char chunk[4096];
 	size_t n;
-	while ((n = fread(chunk, 1, sizeof chunk, f)) > 0)
+	errno = 0;
+	while (!buffer_error(out) && (n = fread(chunk, 1, sizeof chunk, f)) > 0)
 		buffer_append(out, chunk, n);
-	int err = ferror(f) ? UV_EIO : buffer_error(out);
+	int err = ferror(f) ? uv_translate_sys_error(errno ? errno : EIO) : buffer_error(out);
 	fclose(f);
 	return err;
 }
@@ -260,7 +277,8 @@ int config_load(struct config **out, enum config_role role, const struct config_
 	buffer_init(&text, FILE_LIMIT);
 	int err = from->name ? read_file(from->name, &text) : 0;
 	if (err) {
-		buffer_printf(why, "%s: cannot be read: %s\n", from->name, uv_strerror(err));
+		buffer_printf(why, "%s: cannot be read: %s\n", from->name,
+		              err == UV_E2BIG ? "it is larger than 1 MiB" : uv_strerror(err));
 	} else {
 		sources.yaml = buffer_slice(&text);
 		err = config_parse(out, role, &sources, why);
@@ -269,15 +287,19 @@ int config_load(struct config **out, enum config_role role, const struct config_
 	return err;
 }
 
-void config_free(struct config **c) {
-	if (!*c)
+void config_free(struct config **config) {
+	struct config *c = *config;
+	if (!c)
 		return;
-	for (size_t i = 0; i < config_row_count; i++)
-		if (!config_rows[i].app)
-			config_value_fini(&(*c)->node, &config_rows[i]);
-	free((*c)->apps);
-	free(*c);
-	*c = NULL;
+	for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
+		config_value_fini(base_of(c, &config_rows[i]), &config_rows[i]);
+		for (size_t a = 0; a < c->app_count; a++)
+			if (c->apps[a].set[i])
+				config_value_fini(&c->apps[a].values, &config_rows[i]);
+	}
+	free(c->apps);
+	free(c);
+	*config = NULL;
 }
 
 const struct config_node *config_node(const struct config *c) {

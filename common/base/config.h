@@ -2,9 +2,9 @@
  * config.h: a node's configuration, from defaults, a YAML file and the environment, checked against one table.
  *
  * The table is common/base/config_table.h: from it come the fields of `struct config`, the checks, `--help`
- * and docs/configuration.md. Keys are `section.name`; in the environment WEIR_SECTION__NAME. A key of the app kind may
- * be overridden under `defaults:` and `apps: NAME:` and is read with `config_app`. Built once in main, then never
- * changed: every thread may read it.
+ * and docs/configuration.md. Keys are `section.name`; in the environment WEIR_SECTION__NAME. A key of the app kind is
+ * set for all apps at the top level or under `defaults:` (not in both), for one under `apps: NAME:`, and is read with
+ * `config_app`. Built once in main, then never changed: every thread may read it.
  */
 #pragma once
 
@@ -31,8 +31,12 @@ typedef bool config_bool;
 typedef int64_t config_int;
 typedef int64_t config_duration;
 typedef int64_t config_size;
-typedef int config_enum; /* index into the row's choices */
+typedef int config_enum; /* index into the row's choices, named below */
 typedef struct config_list config_addresses;
+
+/* The choices of the enum keys, in the table's order; logging.level and logging.format are logger.h's enums. */
+enum { CONFIG_BACKEND_STATIC };                        /* registry.backend */
+enum { CONFIG_SECOND_TAKEOVER, CONFIG_SECOND_REJECT }; /* ingest.second */
 
 /* The keys that an app may override. Fields are named section_name, e.g. `stream_grace` (milliseconds). */
 struct config_app {
@@ -43,8 +47,7 @@ struct config_app {
 #undef CONFIG_NODE
 };
 
-struct config;
-
+/* The keys of the whole node. */
 struct config_node {
 #define CONFIG_APP(...)
 #define CONFIG_NODE(type, section, name, roles, dflt, min, max, choices, help) config_##type section##_##name;
@@ -53,23 +56,27 @@ struct config_node {
 #undef CONFIG_NODE
 };
 
+struct config;
+
 /* Where values come from, weakest first; each may be left out (NULL, empty). */
 struct config_sources {
 	const char *name;         /* of the YAML text, for messages: the file's */
 	struct slice yaml;        /* the text itself */
-	char *const *environment; /* "K=V" strings, NULL-terminated */
+	char *const *environment; /* "K=V" strings, NULL-terminated; only WEIR_…__… are looked at */
 	char *const *overrides;   /* "section.name=VALUE", NULL-terminated: the command line's */
 };
 
 /*
  * Builds a configuration for `role`. 0 and the configuration in `*out` (free with config_free); or UV_EINVAL with every
- * mistake in `why`, a line each: NAME:LINE:COLUMN: section.key: what was found and what was expected, and for an
- * unknown key the nearest right one; or UV_ENOMEM.
+ * mistake in `why`, a line each (the first 50, then how many more): NAME:LINE:COLUMN: section.key: what was found and
+ * what was expected, and for an unknown key the nearest right one; or UV_ENOMEM. Values of secrets are not repeated.
  */
 int config_parse(struct config **out, enum config_role role, const struct config_sources *from, struct buffer *why);
 
-/* Reads the file `from->name` (its `yaml` is not looked at; a NULL name: no file) and parses. Blocks: for main. Adds
- * the code of a failed read. */
+/*
+ * Reads the file `from->name` (its `yaml` is not looked at; a NULL name: no file) and parses. Blocks: for main. Fails
+ * also with the code of a read that failed, or UV_E2BIG for a file over 1 MiB, told in `why`.
+ */
 int config_load(struct config **out, enum config_role role, const struct config_sources *from, struct buffer *why);
 
 void config_free(struct config **c);

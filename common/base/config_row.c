@@ -18,7 +18,7 @@ enum { ROLES_ORIGIN = CONFIG_ORIGIN, ROLES_EDGE = CONFIG_EDGE, ROLES_BOTH = CONF
 	 help,                                                                                                             \
 	 offsetof(struct holder, section##_##name)},
 
-const struct config_row config_rows[] = {
+const struct config_row config_rows[CONFIG_ROW_COUNT] = {
 #define CONFIG_NODE(...) ROW(false, config_node, __VA_ARGS__)
 #define CONFIG_APP(...) ROW(true, config_app, __VA_ARGS__)
 #include "common/base/config_table.h"
@@ -26,13 +26,29 @@ const struct config_row config_rows[] = {
 #undef CONFIG_APP
 };
 
-const size_t config_row_count = sizeof config_rows / sizeof *config_rows;
-
 const struct config_row *config_row_find(const char *section, const char *name) {
-	for (size_t i = 0; i < config_row_count; i++)
+	for (size_t i = 0; i < CONFIG_ROW_COUNT; i++)
 		if (strcmp(config_rows[i].section, section) == 0 && strcmp(config_rows[i].name, name) == 0)
 			return &config_rows[i];
 	return NULL;
+}
+
+bool config_section_known(const char *section) {
+	for (size_t i = 0; i < CONFIG_ROW_COUNT; i++)
+		if (strcmp(config_rows[i].section, section) == 0)
+			return true;
+	return false;
+}
+
+bool config_row_secret(const struct config_row *row) {
+	static const char *const endings[] = {"secret", "password", "token"};
+	size_t size = strlen(row->name);
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		size_t n = strlen(endings[i]);
+		if (size >= n && strcmp(row->name + size - n, endings[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 /* Levenshtein's distance; long texts are far from everything. */
@@ -60,18 +76,36 @@ static unsigned distance(const char *a, const char *b) {
 	return row[nb];
 }
 
+/* From this distance on a suggestion would be a guess. */
+static unsigned near_enough(const char *written) {
+	return (unsigned)strlen(written) / 2 + 1;
+}
+
 const struct config_row *config_row_nearest(enum config_role role, const char *section, const char *name) {
 	char written[160], key[160];
 	const struct config_row *nearest = NULL;
 	snprintf(written, sizeof written, "%.70s.%.70s", section, name);
-	unsigned least = (unsigned)strlen(written) / 2 + 1;
-	for (size_t i = 0; i < config_row_count; i++) {
+	unsigned least = near_enough(written);
+	for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
 		const struct config_row *row = &config_rows[i];
 		snprintf(key, sizeof key, "%s.%s", row->section, row->name);
 		unsigned d = distance(written, key);
 		if (row->roles & (int)role && d < least) {
 			least = d;
 			nearest = row;
+		}
+	}
+	return nearest;
+}
+
+const char *config_section_nearest(enum config_role role, const char *section) {
+	const char *nearest = NULL;
+	unsigned least = near_enough(section);
+	for (size_t i = 0; i < CONFIG_ROW_COUNT; i++) {
+		unsigned d = distance(section, config_rows[i].section);
+		if (config_rows[i].roles & (int)role && d < least) {
+			least = d;
+			nearest = config_rows[i].section;
 		}
 	}
 	return nearest;

@@ -1,12 +1,13 @@
 /*
- * config_table.h: every configuration key. No include guard: config.h and config.c expand it differently.
+ * config_table.h: every configuration key. No include guard: config.h and config_row.[hc] expand it differently.
  *
  * CONFIG_NODE or CONFIG_APP(type, section, name, roles, default, min, max, choices, help)
  *   type     string, address, addresses, bool, int, duration, size, enum
  *   roles    ORIGIN, EDGE or BOTH: who knows the key (the other role refuses it, naming the role that has it)
  *   default  text as a user would write it; "A|B" gives the origin's and the edge's where they differ
  *   min max  for int, duration (ms) and size (bytes); 0 0 means unchecked
- *   choices  for enum, comma-separated; for address and string "empty" where "" is allowed
+ *   choices  for enum, comma-separated (config.h names them); for address and string "empty" where "" is allowed
+ * A key that ends in secret, password or token is never repeated in messages.
  */
 /* clang-format off */
 CONFIG_NODE(string,    node, id, BOTH, "", 0, 0, "empty", "Name of this node, unique in the cluster. Empty: the host's name and the relay port")
@@ -24,7 +25,8 @@ CONFIG_NODE(int,       rtmp, max_chunk_streams, BOTH, "64", 4, 65599, "", "Chunk
 CONFIG_NODE(address,   http, listen, BOTH, "0.0.0.0:8081|0.0.0.0:8080", 0, 0, "empty", "Where HTTP is served. Empty: nowhere")
 CONFIG_NODE(duration,  http, idle_timeout, BOTH, "60s", 1000, 3600000, "", "A kept-alive connection without a request for so long is closed")
 CONFIG_NODE(duration,  http, header_timeout, BOTH, "10s", 100, 600000, "", "Time for a request's head to arrive")
-CONFIG_NODE(size,      http, max_header, BOTH, "16KiB", 1024, 1048576, "", "Largest request head")
+CONFIG_NODE(size,      http, max_header, BOTH, "16KiB", 1024, 65536, "", "Largest request head")
+CONFIG_NODE(size,      http, max_body, BOTH, "64KiB", 1024, 16777216, "", "Largest request body")
 CONFIG_NODE(address,   relay, listen, BOTH, "127.0.0.1:1950|127.0.0.1:1951", 0, 0, "empty", "Where other nodes connect. Beyond loopback and Unix sockets, relay.secret is required")
 CONFIG_NODE(string,    relay, secret, BOTH, "", 0, 0, "empty", "Shared secret of the cluster's nodes; never sent, proves membership by HMAC")
 CONFIG_NODE(duration,  relay, ping_interval, BOTH, "1s", 50, 60000, "", "Time between pings on a link")

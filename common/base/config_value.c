@@ -7,6 +7,10 @@
 #include <string.h>
 #include <uv.h>
 
+#define LENGTH(array) (sizeof(array) / sizeof *(array))
+
+enum { TEXT_LONGEST = 1024 };
+
 struct unit {
 	const char *name;
 	int64_t factor;
@@ -18,35 +22,54 @@ static const struct unit sizes[] = {{"B", 1},     {"KiB", 1 << 10}, {"MiB", 1 <<
 
 /* --- from text --- */
 
+static bool is_digit(char c) {
+	return c >= '0' && c <= '9';
+}
+
+/* Decimal, without a sign before zero or zeros before a number: those have meant octal to somebody. */
 static int parse_int(const char *text, int64_t *out) {
+	const char *digits = text + (text[0] == '-');
 	char *end;
+	if (!is_digit(digits[0]) || (digits[0] == '0' && (digits[1] || digits != text)))
+		return UV_EINVAL;
 	errno = 0;
 	long long v = strtoll(text, &end, 10);
-	bool digits = text[0] == '-' ? text[1] >= '0' && text[1] <= '9' : text[0] >= '0' && text[0] <= '9';
-	if (!digits || *end || errno)
+	if (*end || errno)
 		return UV_EINVAL;
 	*out = v;
 	return 0;
 }
 
-/* A decimal number and a unit; only 0 needs none. */
+/* The end of digits with or without a fraction; `text` itself if it does not begin so. */
+static const char *number_end(const char *text) {
+	const char *at = text + strspn(text, "0123456789");
+	if (at > text && at[0] == '.' && is_digit(at[1]))
+		at += 1 + strspn(at + 1, "0123456789");
+	return at;
+}
+
+static const struct unit *find_unit(const char *name, const struct unit *units, size_t count) {
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(name, units[i].name) == 0)
+			return &units[i];
+	return NULL;
+}
+
+/* A decimal number and a unit, to the nearest of the smallest unit but never to 0; only 0 needs no unit. */
 static int parse_unit(const char *text, const struct unit *units, size_t count, int64_t *out) {
-	char *end;
+	const char *end = number_end(text);
+	const struct unit *unit = find_unit(end, units, count);
 	if (strcmp(text, "0") == 0) {
 		*out = 0;
 		return 0;
 	}
-	if (text[0] < '0' || text[0] > '9' || text[1] == 'x' || text[1] == 'X')
+	if (end == text || !unit)
 		return UV_EINVAL;
-	double v = strtod(text, &end);
-	for (size_t i = 0; i < count; i++) {
-		double scaled = v * (double)units[i].factor;
-		if (strcmp(end, units[i].name) == 0 && isfinite(scaled) && scaled < 9e18) {
-			*out = llround(scaled);
-			return 0;
-		}
-	}
-	return UV_EINVAL;
+	double v = strtod(text, NULL), scaled = v * (double)unit->factor;
+	if (scaled >= 9e18 || (v > 0 && llround(scaled) == 0)) /* past the widest range that a row can have; finer */
+		return UV_EINVAL;
+	*out = llround(scaled);
+	return 0;
 }
 
 static int parse_bool(const char *text, bool *out) {
@@ -74,18 +97,13 @@ static int parse_enum(const char *text, const char *choices, int *out) {
 	return UV_EINVAL;
 }
 
-/* HOST:PORT, [IPv6]:PORT or unix:PATH; whether the host exists is seen when it is used. */
-static bool is_address(const char *text) {
-	if (strncmp(text, "unix:", 5) == 0)
-		return text[5] != '\0' && strlen(text) < 105;
-	const char *colon = strrchr(text, ':');
-	int64_t port;
-	if (!colon || colon == text || colon[1] < '0' || colon[1] > '9' || parse_int(colon + 1, &port) || port > 65535 ||
-	    strlen(text) > 255 || strpbrk(text, " \t/,"))
-		return false;
-	if (*text == '[')
-		return colon[-1] == ']' && colon - text > 2;
-	return !memchr(text, ':', (size_t)(colon - text));
+/* One line: texts go into log lines, names and headers. */
+static bool is_text(const char *text) {
+	size_t n = 0;
+	for (; text[n]; n++)
+		if ((unsigned char)text[n] < ' ' || text[n] == 0x7f)
+			return false;
+	return n <= TEXT_LONGEST;
 }
 
 static int set_string(char **field, const char *text) {
@@ -108,7 +126,7 @@ static int set_list(struct config_list *field, const char *const *texts, size_t 
 	if (count == 0 || count > CONFIG_LIST_MAX)
 		return UV_EINVAL;
 	for (size_t i = 0; i < count; i++)
-		if (!is_address(texts[i]))
+		if (!config_address_valid(texts[i]))
 			return UV_EINVAL;
 	for (size_t i = 0; i < count; i++) {
 		list.items[i] = strdup(texts[i]);
@@ -125,10 +143,9 @@ static int set_list(struct config_list *field, const char *const *texts, size_t 
 
 static int set_number(const struct config_row *row, const char *text, int64_t *field) {
 	int64_t v = 0;
-	int err = row->type == CONFIG_TYPE_int ? parse_int(text, &v)
-	          : row->type == CONFIG_TYPE_duration
-	              ? parse_unit(text, durations, sizeof durations / sizeof *durations, &v)
-	              : parse_unit(text, sizes, sizeof sizes / sizeof *sizes, &v);
+	int err = row->type == CONFIG_TYPE_int        ? parse_int(text, &v)
+	          : row->type == CONFIG_TYPE_duration ? parse_unit(text, durations, LENGTH(durations), &v)
+	                                              : parse_unit(text, sizes, LENGTH(sizes), &v);
 	if (err || (row->max && (v < row->min || v > row->max)))
 		return UV_EINVAL;
 	*field = v;
@@ -144,9 +161,9 @@ int config_value_set(void *base, const struct config_row *row, const char *const
 	bool may_be_empty = strcmp(row->choices, "empty") == 0;
 	switch (row->type) {
 	case CONFIG_TYPE_string:
-		return *texts[0] || may_be_empty ? set_string(field, texts[0]) : UV_EINVAL;
+		return (*texts[0] || may_be_empty) && is_text(texts[0]) ? set_string(field, texts[0]) : UV_EINVAL;
 	case CONFIG_TYPE_address:
-		return is_address(texts[0]) || (!*texts[0] && may_be_empty) ? set_string(field, texts[0]) : UV_EINVAL;
+		return config_address_valid(texts[0]) || (!*texts[0] && may_be_empty) ? set_string(field, texts[0]) : UV_EINVAL;
 	case CONFIG_TYPE_bool:
 		return parse_bool(texts[0], field);
 	case CONFIG_TYPE_enum:
@@ -164,22 +181,40 @@ void config_value_fini(void *base, const struct config_row *row) {
 		list_fini(field);
 }
 
+size_t config_value_size(const struct config_row *row) {
+	static const size_t sizes_of[] = {
+	    [CONFIG_TYPE_string] = sizeof(config_string),
+	    [CONFIG_TYPE_address] = sizeof(config_address),
+	    [CONFIG_TYPE_addresses] = sizeof(config_addresses),
+	    [CONFIG_TYPE_bool] = sizeof(config_bool),
+	    [CONFIG_TYPE_int] = sizeof(config_int),
+	    [CONFIG_TYPE_duration] = sizeof(config_duration),
+	    [CONFIG_TYPE_size] = sizeof(config_size),
+	    [CONFIG_TYPE_enum] = sizeof(config_enum),
+	};
+	return sizes_of[row->type];
+}
+
 /* --- to text --- */
 
 static void print_unit(struct buffer *out, int64_t v, const struct unit *units, size_t count) {
 	const struct unit *best = &units[0];
+	if (v == 0) {
+		buffer_append_string(out, "0");
+		return;
+	}
 	for (size_t i = 0; i < count; i++)
-		if (v && v % units[i].factor == 0 && units[i].factor > best->factor)
+		if (v % units[i].factor == 0 && units[i].factor > best->factor)
 			best = &units[i];
 	buffer_printf(out, "%lld%s", (long long)(v / best->factor), best->name);
 }
 
 void config_print_duration(struct buffer *out, int64_t ms) {
-	print_unit(out, ms, durations, sizeof durations / sizeof *durations);
+	print_unit(out, ms, durations, LENGTH(durations));
 }
 
 void config_print_size(struct buffer *out, int64_t bytes) {
-	print_unit(out, bytes, sizes, 4);
+	print_unit(out, bytes, sizes, 4); /* not the decimal ones */
 }
 
 static void print_range(struct buffer *out, const struct config_row *row,
@@ -196,11 +231,20 @@ static void print_number(struct buffer *out, int64_t v) {
 	buffer_printf(out, "%lld", (long long)v);
 }
 
+static void print_choices(struct buffer *out, const char *choices) {
+	buffer_append_string(out, strchr(choices, ',') ? "one of " : "");
+	for (const char *c = choices; *c; c++) {
+		buffer_u8(out, (uint8_t)*c);
+		if (*c == ',')
+			buffer_u8(out, ' ');
+	}
+}
+
 void config_row_expects(const struct config_row *row, struct buffer *out) {
-	const char *or_empty = strcmp(row->choices, "empty") == 0 ? ", or empty" : "";
+	const char *or_empty = strcmp(row->choices, "empty") == 0 ? ", or \"\"" : "";
 	switch (row->type) {
 	case CONFIG_TYPE_string:
-		buffer_printf(out, "a text%s", or_empty);
+		buffer_printf(out, "a line of text%s", or_empty);
 		break;
 	case CONFIG_TYPE_address:
 		buffer_printf(out, "HOST:PORT, [IPv6]:PORT or unix:PATH%s", or_empty);
@@ -212,19 +256,29 @@ void config_row_expects(const struct config_row *row, struct buffer *out) {
 		buffer_append_string(out, "true or false");
 		break;
 	case CONFIG_TYPE_enum:
-		buffer_printf(out, "one of %s", row->choices);
+		print_choices(out, row->choices);
 		break;
 	case CONFIG_TYPE_int:
 		buffer_append_string(out, "a whole number");
 		print_range(out, row, print_number);
 		break;
 	case CONFIG_TYPE_duration:
-		buffer_append_string(out, "a duration with its unit (ms, s, m, h)");
+		buffer_append_string(out, "a duration");
 		print_range(out, row, config_print_duration);
 		break;
 	case CONFIG_TYPE_size:
-		buffer_append_string(out, "a size with its unit (B, KiB, MiB, GiB)");
+		buffer_append_string(out, "a size");
 		print_range(out, row, config_print_size);
 		break;
 	}
+}
+
+const char *config_row_hint(const struct config_row *row, const char *text) {
+	const char *end = number_end(text);
+	bool has_number = end > text;
+	if (row->type == CONFIG_TYPE_duration && has_number && !find_unit(end, durations, LENGTH(durations)))
+		return *end ? "its unit is one of ms, s, m, h" : "its unit is missing: ms, s, m or h";
+	if (row->type == CONFIG_TYPE_size && has_number && !find_unit(end, sizes, LENGTH(sizes)))
+		return *end ? "its unit is one of B, KiB, MiB, GiB, kB, MB, GB" : "its unit is missing: B, KiB, MiB or GiB";
+	return NULL;
 }

@@ -4,6 +4,10 @@
 #include "common/base/metrics.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,19 +15,28 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { QUEUE_LIMIT = 4 * 1024 * 1024, LINE_LIMIT = 16384, THREAD_ROW = 1 };
+enum {
+	QUEUE_LIMIT = 4 * 1024 * 1024, /* bytes that wait for the writer */
+	LINE_LIMIT = 64 * 1024,
+	VALUE_LIMIT = 1024, /* bytes of one value, before they are escaped */
+	THREAD_ROW = 1,     /* of metrics.h */
+	POLL_MS = 100,
+	PATIENCE_MS = 1000, /* with a reader that takes nothing, when nobody may wait: before the start and at the end */
+};
 
 /* Set before workers start, but for the queue, which its mutex guards. */
 static struct {
 	enum log_level least;
 	enum log_format format;
 	char role[32], node[160];
-	bool started, stopping;
+	bool started;
+	atomic_bool patient; /* the writer waits for its reader as long as it takes */
+	bool stopping;       /* by lock */
 	uv_thread_t thread;
 	uv_mutex_t lock;
 	uv_cond_t changed;
-	struct buffer queue;
-	uint64_t dropped;
+	struct buffer queue; /* by lock */
+	uint64_t dropped;    /* by lock */
 } logger = {.least = LOG_INFO};
 
 const char *logger_error_text(int code) {
@@ -45,24 +58,49 @@ int logger_enabled(enum log_level level) {
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
-/* Printable ASCII but quote and backslash stands for itself; all else is escaped, alike in text and in JSON. */
-static void put_escaped(struct buffer *b, const char *s) {
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-		if (c == '"' || c == '\\')
-			buffer_printf(b, "\\%c", c);
-		else if (c >= 0x20 && c < 0x7f)
-			buffer_u8(b, c);
-		else
-			buffer_printf(b, "\\u%04x", c);
+/* The character of a UTF-8 sequence at `s` (RFC 3629) and its size; U+FFFD and 1 for a byte that begins none. */
+static size_t read_utf8(const unsigned char *s, uint32_t *out) {
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t size = s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	uint32_t c = size ? s[0] & (0xffu >> (size + 1)) : 0;
+	for (size_t i = 1; i < size; i++) {
+		if ((s[i] & 0xc0) != 0x80) {
+			size = 0; /* the NUL ends here too */
+			break;
+		}
+		c = c << 6 | (s[i] & 0x3fu);
 	}
+	bool is_right = size && c >= least[size] && c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
+	*out = is_right ? c : 0xfffd;
+	return is_right ? size : 1;
+}
+
+/* Printable ASCII but quote and backslash stands for itself; all else is escaped as JSON does, in text too. */
+static void put_escaped(struct buffer *b, const char *text) {
+	const unsigned char *s = (const unsigned char *)text, *end = s + VALUE_LIMIT;
+	while (*s && s < end) {
+		uint32_t c = *s;
+		size_t size = c < 0x80 ? 1 : read_utf8(s, &c);
+		s += size;
+		if (c == '"' || c == '\\')
+			buffer_printf(b, "\\%c", (int)c);
+		else if (c >= 0x20 && c < 0x7f)
+			buffer_u8(b, (uint8_t)c);
+		else if (c < 0x10000)
+			buffer_printf(b, "\\u%04x", c);
+		else
+			buffer_printf(b, "\\u%04x\\u%04x", 0xd800 + ((c - 0x10000) >> 10), 0xdc00 + (c & 0x3ff));
+	}
+	if (*s)
+		buffer_append_string(b, "...");
 }
 
 static bool is_plain(const char *s) {
+	const char *end = s + VALUE_LIMIT;
 	if (!*s)
 		return false;
 	for (; *s; s++)
-		if (*s <= ' ' || *s >= 0x7f || *s == '"' || *s == '\\' || *s == '=')
+		if (s == end || *s <= ' ' || *s >= 0x7f || *s == '"' || *s == '\\' || *s == '=')
 			return false;
 	return true;
 }
@@ -137,16 +175,31 @@ static void format_line(struct buffer *b, enum log_level level, const char *mess
 
 /* --- writing --- */
 
-static void write_all(const uint8_t *data, size_t size) {
+/*
+ * Writes pieces that a pipe which polls as writable takes whole, so that the wait for a reader that has stalled is a
+ * wait in `poll`, and can be given up. False if it was, or if there is no reader.
+ */
+static bool write_all(const uint8_t *data, size_t size) {
+	int waited_ms = 0;
 	while (size) {
-		ssize_t n = write(STDERR_FILENO, data, size);
+		struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+		int ready = poll(&p, 1, POLL_MS);
+		if (ready == 0) {
+			waited_ms += POLL_MS;
+			if (!atomic_load(&logger.patient) && waited_ms >= PATIENCE_MS)
+				return false;
+			continue;
+		}
+		ssize_t n = ready > 0 ? write(STDERR_FILENO, data, size < PIPE_BUF ? size : PIPE_BUF) : -1;
 		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			return; /* nobody is left who could be told */
+			return false;
 		if (n > 0) {
+			waited_ms = 0;
 			data += n;
 			size -= (size_t)n;
 		}
 	}
+	return true;
 }
 
 static void tell_dropped(uint64_t dropped) {
@@ -159,27 +212,37 @@ static void tell_dropped(uint64_t dropped) {
 	buffer_fini(&line);
 }
 
-static void writer_main(void *arg) {
-	(void)arg;
-	metrics_thread(THREAD_ROW);
+/* Takes what is queued, or waits for it; false at the end. */
+static bool take_batch(struct buffer *batch, uint64_t *dropped) {
 	uv_mutex_lock(&logger.lock);
-	for (;;) {
-		while (logger.queue.size == 0 && !logger.stopping)
-			uv_cond_wait(&logger.changed, &logger.lock);
-		if (logger.queue.size == 0)
-			break;
-		struct buffer batch = logger.queue;
-		uint64_t dropped = logger.dropped;
-		buffer_init(&logger.queue, QUEUE_LIMIT);
-		logger.dropped = 0;
-		uv_mutex_unlock(&logger.lock);
-		write_all(batch.block->data, batch.size);
-		buffer_fini(&batch);
-		if (dropped)
-			tell_dropped(dropped);
-		uv_mutex_lock(&logger.lock);
-	}
+	while (logger.queue.size == 0 && !logger.stopping)
+		uv_cond_wait(&logger.changed, &logger.lock);
+	*batch = logger.queue;
+	*dropped = logger.dropped;
+	buffer_init(&logger.queue, 0);
+	logger.dropped = 0;
 	uv_mutex_unlock(&logger.lock);
+	return batch->size != 0;
+}
+
+static void writer_main(void *arg) {
+	struct buffer batch;
+	uint64_t dropped;
+	sigset_t all;
+	(void)arg;
+	/* Signals are for the loops; a reader that closed is seen as EPIPE. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, NULL);
+	metrics_thread(THREAD_ROW);
+	bool is_read = true;
+	while (take_batch(&batch, &dropped)) {
+		/* A reader that was given up stays so; without one lines go nowhere, as with a closed standard error. */
+		is_read = (is_read || atomic_load(&logger.patient)) && write_all(batch.block->data, batch.size);
+		buffer_fini(&batch);
+		if (dropped && is_read)
+			tell_dropped(dropped);
+	}
+	buffer_fini(&batch);
 }
 
 int logger_start(void) {
@@ -188,17 +251,27 @@ int logger_start(void) {
 		return err;
 	err = uv_cond_init(&logger.changed);
 	if (err)
-		return err;
-	buffer_init(&logger.queue, QUEUE_LIMIT);
+		goto fail_lock;
+	buffer_init(&logger.queue, 0);
 	logger.stopping = false;
+	atomic_store(&logger.patient, true);
 	err = uv_thread_create(&logger.thread, writer_main, NULL);
-	logger.started = !err;
+	if (err)
+		goto fail_changed;
+	logger.started = true;
+	return 0;
+fail_changed:
+	atomic_store(&logger.patient, false);
+	uv_cond_destroy(&logger.changed);
+fail_lock:
+	uv_mutex_destroy(&logger.lock);
 	return err;
 }
 
 void logger_stop(void) {
 	if (!logger.started)
 		return;
+	atomic_store(&logger.patient, false);
 	uv_mutex_lock(&logger.lock);
 	logger.stopping = true;
 	uv_cond_signal(&logger.changed);
@@ -212,13 +285,13 @@ void logger_stop(void) {
 
 static void enqueue(const struct buffer *line) {
 	uv_mutex_lock(&logger.lock);
-	bool was_empty = logger.queue.size == 0;
-	if (logger.queue.size + line->size <= QUEUE_LIMIT)
+	bool was_empty = logger.queue.size == 0, fits = logger.queue.size + line->size <= QUEUE_LIMIT;
+	if (fits) {
 		buffer_append(&logger.queue, line->block->data, line->size);
-	else
-		buffer_reserve(&logger.queue, QUEUE_LIMIT); /* fails, as a failed append does */
-	if (buffer_error(&logger.queue)) {
-		logger.queue.error = 0; /* what is queued stays; this line is lost */
+		fits = !buffer_error(&logger.queue);
+		logger.queue.error = 0; /* what is queued stays */
+	}
+	if (!fits) {
 		logger.dropped++;
 		metric_inc(M_LOG_DROPPED);
 	}

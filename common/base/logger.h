@@ -4,7 +4,7 @@
  * A line is formatted on the caller's thread and handed to a writer thread through a bounded queue, so that a reader of
  * our output that stalls never stalls a loop. Lines that find the queue full are counted (`weir_log_dropped_total`) and
  * the loss is told in a line of its own. Any thread may log; before `logger_start` and after `logger_stop` lines are
- * written directly. Never log secrets: stream keys, tokens and query strings stay out.
+ * written directly, by main alone. Never log secrets: stream keys, tokens and query strings stay out.
  *
  *     log_info("publish started", log_str("stream", name), log_u64("epoch", epoch));
  *     → time=2026-01-02T03:04:05.678Z level=info msg="publish started" stream=live/cam1 epoch=…
@@ -21,8 +21,9 @@ struct log_field {
 	const char *key;
 	enum { LOG_FIELD_STR, LOG_FIELD_I64, LOG_FIELD_U64, LOG_FIELD_HEX } type;
 	union {
-		const char
-		    *str; /* borrowed for the call; NULL leaves the field out; bytes outside of printable ASCII are escaped */
+		/* Borrowed for the call; NULL leaves the field out. Cut at 1024 bytes; what is not printable ASCII is escaped
+		 * as in JSON, and bytes that are not UTF-8 become U+FFFD. */
+		const char *str;
 		int64_t i64;
 		uint64_t u64;
 	};
@@ -44,7 +45,8 @@ void logger_configure(enum log_level least, enum log_format format, const char *
 /* Starts the writer thread; 0 or a negative libuv code. */
 int logger_start(void);
 
-/* Writes what is queued and joins the writer thread. */
+/* Writes what is queued and joins the writer thread; gives up on a reader that takes nothing for a second. Called once
+ * no other thread logs. */
 void logger_stop(void);
 
 /* True when lines of this level are written: guards costly fields. */

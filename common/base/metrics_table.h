@@ -9,6 +9,8 @@ METRIC(M_CONNECTIONS_HTTP, GAUGE, "weir_connections", "protocol=\"http\"", "Open
 METRIC(M_CONNECTIONS_RELAY, GAUGE, "weir_connections", "protocol=\"relay\"", "Open connections")
 METRIC(M_ACCEPTED, COUNTER, "weir_connections_accepted_total", "", "Connections accepted")
 METRIC(M_REFUSED_LIMIT, COUNTER, "weir_connections_refused_total", "reason=\"limit\"", "Connections closed at once")
+METRIC(M_HTTP_REQUESTS, COUNTER, "weir_http_requests_total", "", "HTTP requests given to a handler")
+METRIC(M_HTTP_REFUSED, COUNTER, "weir_http_requests_refused_total", "", "HTTP requests refused: malformed, too large or too slow")
 METRIC(M_SOCKET_RECEIVED, COUNTER, "weir_socket_received_bytes_total", "", "Bytes read from sockets")
 METRIC(M_SOCKET_SENT, COUNTER, "weir_socket_sent_bytes_total", "", "Bytes handed to the kernel")
 METRIC(M_SOCKET_WRITES, COUNTER, "weir_socket_writes_total", "", "Write calls that sent something")

@@ -222,7 +222,7 @@ static int run_threads(struct workers *g) {
 }
 
 int workers_start(struct workers **out, unsigned count, const struct worker_hooks *hooks, void *context) {
-	if (count < 1 || count > 128)
+	if (count < 1 || count > WORKERS_MAX)
 		return UV_EINVAL;
 	struct workers *g = group_new(count, hooks, context);
 	if (!g)

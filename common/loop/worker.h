@@ -36,7 +36,7 @@ struct turn_task {
 	void (*run)(struct turn_task *);
 };
 
-enum { WORKER_READ_BUFFER = 65536 };
+enum { WORKER_READ_BUFFER = 65536, WORKERS_MAX = 128 };
 
 struct worker {
 	uv_loop_t loop;

@@ -1,0 +1,45 @@
+/*
+ * admin.h: what a node tells of itself over HTTP: /healthz, /readyz, /metrics and /api/v1 (docs/openapi.yaml).
+ */
+#pragma once
+
+#include "common/control/gather.h"
+#include "common/http/server.h"
+#include "common/relay/link.h"
+#include "common/rtmp/session.h"
+#include "common/stream/stream.h"
+
+#include <jansson.h>
+
+/* What a role adds; functions run on the worker that they are given. Each appends JSON objects to `array`. */
+struct admin_providers {
+	/* One of this worker's streams, as `object` with what admin.c knows: adds the role's own (publisher, upstream,
+	 * warnings). May be NULL. */
+	void (*stream)(struct stream *s, json_t *object);
+	/* This worker's RTMP and HTTP viewers and publishers. */
+	void (*sessions)(struct worker *w, json_t *array);
+	/* Nodes that this worker is linked to: {id, role, address, state}. */
+	void (*nodes)(struct worker *w, json_t *array);
+	/* What is not ready, as texts appended to `array`; asked on each worker. */
+	void (*not_ready)(struct worker *w, json_t *array);
+};
+
+struct admin {
+	struct http_server *server;
+	const struct relay_node *self;
+	const struct admin_providers *providers;
+};
+
+/* Adds the routes to the worker's server. */
+void admin_init(struct admin *a, struct http_server *server, const struct relay_node *self,
+                const struct admin_providers *providers);
+
+/* The worker's admin: `worker->node` begins with one (node.h). */
+struct admin *admin_of_worker(struct worker *w);
+
+/* An RTMP session as the API tells it, for the roles' `sessions`. `context` is the array. */
+void admin_add_rtmp_session(const struct rtmp_session_info *info, void *context);
+
+/* A node as the API tells it. */
+void admin_add_node(json_t *array, const char *id, const char *role, const char *address, const char *state,
+                    const char *why);

@@ -1,0 +1,267 @@
+#include "common/control/node.h"
+
+#include "common/base/clock.h"
+#include "common/base/logger.h"
+#include "common/base/metrics.h"
+#include "common/base/options.h"
+#include "common/loop/limits.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum { STOP_TIMEOUT_MS = 10000, FILES_KEPT_BACK = 256 };
+
+extern char **environ;
+
+struct node_worker *node_worker_of(struct worker *w) {
+	return w->node;
+}
+
+struct admin *admin_of_worker(struct worker *w) {
+	return &node_worker_of(w)->admin;
+}
+
+/* --- workers --- */
+
+static void on_rtmp(struct listener *l) {
+	rtmp_server_accept(&node_worker_of(l->worker)->rtmp, l);
+}
+
+static void on_http(struct listener *l) {
+	http_server_accept(&node_worker_of(l->worker)->http, l);
+}
+
+/* A link that another node opened has come to its worker. */
+static void on_link(struct link *link) {
+	relay_serve(&node_worker_of(link->conn.worker)->relay, link);
+}
+
+static void on_relay(struct listener *l) {
+	link_accept(l, &node_worker_of(l->worker)->node->relay, on_link);
+}
+
+static int listen_on(struct listener *l, struct worker *w, const char *address, listener_fn fn) {
+	return *address ? listener_open(l, w, address, fn, NULL) : 0;
+}
+
+static int open_listeners(struct node_worker *n) {
+	const struct config_node *c = config_node(n->node->config);
+	int err = listen_on(&n->rtmp_listener, n->worker, c->rtmp_listen, on_rtmp);
+	if (!err)
+		err = listen_on(&n->http_listener, n->worker, c->http_listen, on_http);
+	if (!err)
+		err = listen_on(&n->relay_listener, n->worker, c->relay_listen, on_relay);
+	return err;
+}
+
+static int start_worker(struct worker *w, void *context) {
+	struct node *node = context;
+	const struct node_role *role = node->role;
+	struct node_worker *n = calloc(1, role->worker_size);
+	if (!n)
+		return UV_ENOMEM;
+	w->node = n;
+	n->node = node;
+	n->worker = w;
+	rtmp_server_init(&n->rtmp, w, node->config);
+	http_server_init(&n->http, w, node->config, n);
+	relay_server_init(&n->relay, w, &node->relay);
+	admin_init(&n->admin, &n->http, &node->relay, role->providers);
+	int err = streams_init(w, node->config, role->streams, n);
+	if (!err)
+		err = role->start(n);
+	if (!err)
+		err = open_listeners(n);
+	if (err)
+		log_error("a worker cannot start", log_u64("worker", w->index), log_err(err));
+	return err;
+}
+
+static void stop_worker(struct worker *w, void *context) {
+	struct node_worker *n = w->node;
+	struct node *node = context;
+	if (!n || !w->streams)
+		return; /* its start failed before there was anything */
+	listener_close(&n->rtmp_listener);
+	listener_close(&n->http_listener);
+	listener_close(&n->relay_listener);
+	node->role->stop(n);
+	rtmp_server_stop(&n->rtmp, "the node is stopping");
+	http_server_stop(&n->http);
+	relay_server_stop(&n->relay);
+	streams_stop(w);
+}
+
+static void fini_worker(struct worker *w, void *context) {
+	struct node *node = context;
+	if (!w->node)
+		return;
+	if (w->streams) {
+		node->role->fini(w->node);
+		streams_fini(w);
+	}
+	free(w->node);
+	w->node = NULL;
+}
+
+static const struct worker_hooks hooks = {.start = start_worker, .stop = stop_worker, .fini = fini_worker};
+
+/* --- before --- */
+
+/* A port that another program has is told by its name, once, before anything starts. */
+static int probe(const char *key, const char *address) {
+	int err = *address ? listener_probe(address) : 0;
+	if (err)
+		fprintf(stderr, "%s: cannot listen on %s: %s\n", key, address, uv_strerror(err));
+	return err;
+}
+
+static int probe_all(const struct config_node *c) {
+	int err = probe("rtmp.listen", c->rtmp_listen);
+	if (!err)
+		err = probe("http.listen", c->http_listen);
+	return err ? err : probe("relay.listen", c->relay_listen);
+}
+
+static void name_node(struct node *node) {
+	const struct config_node *c = config_node(node->config);
+	char host[100] = "node";
+	if (*c->node_id) {
+		snprintf(node->relay.id, sizeof node->relay.id, "%s", c->node_id);
+		return;
+	}
+	gethostname(host, sizeof host - 1);
+	const char *port = strrchr(c->relay_listen, ':');
+	snprintf(node->relay.id, sizeof node->relay.id, "%s-%s%s%s", node->role->name, host, port ? "-" : "",
+	         port ? port + 1 : "");
+}
+
+static unsigned worker_count(const struct config_node *c) {
+	if (c->node_workers)
+		return (unsigned)c->node_workers;
+	unsigned cores = uv_available_parallelism();
+	return cores < 1 ? 1 : cores > WORKERS_MAX ? WORKERS_MAX : cores;
+}
+
+/* Open files bound the connections; the user may bound them more. */
+static int64_t connection_limit(const struct config_node *c) {
+	uint64_t files = limits_raise_files();
+	int64_t by_files = files > 2 * FILES_KEPT_BACK ? (int64_t)files - FILES_KEPT_BACK : (int64_t)files / 2;
+	int64_t most = c->limits_connections && c->limits_connections < by_files ? c->limits_connections : by_files;
+	log_info("limits", log_u64("open_files", files), log_i64("connections", most),
+	         log_str("bound_by", most == by_files ? "open files" : "limits.connections"));
+	return most;
+}
+
+/* --- running --- */
+
+static int wait_for_signal(const sigset_t *set) {
+	int signal = 0;
+	while (sigwait(set, &signal) != 0 || signal == SIGPIPE)
+		;
+	return signal;
+}
+
+static int run(struct node *node) {
+	const struct config_node *c = config_node(node->config);
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &set, NULL); /* workers inherit it: main alone hears signals */
+	int err = logger_start();
+	if (err) {
+		fprintf(stderr, "cannot start the log's thread: %s\n", uv_strerror(err));
+		return 1;
+	}
+	unsigned count = worker_count(c);
+	log_info("starting", log_str("version", WEIR_VERSION), log_u64("workers", count), log_str("rtmp", c->rtmp_listen),
+	         log_str("http", c->http_listen), log_str("relay", c->relay_listen));
+	int64_t most = connection_limit(c);
+	err = workers_start(&node->workers, count, &hooks, node);
+	if (err) {
+		log_error("cannot start", log_err(err));
+		logger_stop();
+		return 1;
+	}
+	limits_set_connections(node->workers, most);
+	log_info("ready", log_u64("workers", count));
+	int signal = wait_for_signal(&set);
+	log_info("stopping", log_str("signal", signal == SIGINT ? "SIGINT" : "SIGTERM"));
+	err = workers_stop(&node->workers, STOP_TIMEOUT_MS);
+	if (err)
+		log_error("something did not let go in time; the process ends all the same", log_err(err));
+	else
+		log_info("stopped", log_u64("workers", count));
+	logger_stop();
+	return err ? 1 : 0;
+}
+
+static int start(struct node *node) {
+	const struct config_node *c = config_node(node->config);
+	if (probe_all(c))
+		return 1;
+	name_node(node);
+	node->relay.config = node->config;
+	node->relay.role = node->role->relay_role;
+	node->relay.incarnation = (uint64_t)clock_wall_us();
+	registry_shared_init(&node->registry, node->config, node->relay.id);
+	logger_configure((enum log_level)c->logging_level, (enum log_format)c->logging_format, node->role->name,
+	                 node->relay.id);
+	return run(node);
+}
+
+/* --- the command line --- */
+
+static void print(FILE *to, struct buffer *b) {
+	if (b->size)
+		fwrite(b->block->data, 1, b->size, to);
+	buffer_fini(b);
+}
+
+static int act(struct node *node, const struct options *o, const char *program, struct buffer *why) {
+	struct buffer out;
+	struct config_sources from = {.name = o->file, .environment = environ, .overrides = o->overrides};
+	buffer_init(&out, 0);
+	switch (o->action) {
+	case OPTIONS_HELP:
+		options_print_help(program, node->role->role, &out);
+		break;
+	case OPTIONS_VERSION:
+		buffer_printf(&out, "weir-%s %s\n", node->role->name, WEIR_VERSION);
+		break;
+	case OPTIONS_CONFIG_DOCS:
+		config_print_markdown(&out);
+		break;
+	case OPTIONS_CHECK:
+	case OPTIONS_RUN:
+		if (config_load(&node->config, node->role->role, &from, why))
+			return 1;
+		if (o->action == OPTIONS_RUN)
+			return start(node);
+		buffer_append_string(&out, "the configuration is right\n");
+		break;
+	}
+	print(stdout, &out);
+	return 0;
+}
+
+int node_main(int argc, char **argv, const struct node_role *role) {
+	struct node node = {.role = role};
+	struct options options = {0};
+	struct buffer why;
+	buffer_init(&why, 0);
+	clock_init();
+	int status = 2;
+	if (options_parse(&options, argc, argv, &why) == 0)
+		status = act(&node, &options, argv[0], &why);
+	print(stderr, &why);
+	options_fini(&options);
+	config_free(&node.config);
+	return status;
+}

@@ -1,0 +1,54 @@
+/*
+ * node.h: a node's life, which both roles share: command line, configuration, log, limits, workers, signals, end; and
+ * what every worker of a node has: servers for RTMP, HTTP and the relay with their listeners.
+ */
+#pragma once
+
+#include "common/base/config.h"
+#include "common/control/admin.h"
+#include "common/http/server.h"
+#include "common/loop/listener.h"
+#include "common/registry/registry.h"
+#include "common/relay/serve.h"
+#include "common/rtmp/session.h"
+
+/* What a node's workers share; constant while they run, but for what says otherwise. */
+struct node {
+	const struct node_role *role;
+	struct config *config;
+	struct relay_node relay;
+	struct registry_shared registry;
+	struct workers *workers;
+};
+
+/* What each worker has; roles embed it first in theirs. */
+struct node_worker {
+	struct admin admin; /* first: admin_of_worker */
+	struct node *node;
+	struct worker *worker;
+	struct rtmp_server rtmp;
+	struct http_server http;
+	struct relay_server relay;
+	struct listener rtmp_listener, http_listener, relay_listener;
+};
+
+struct node_role {
+	const char *name; /* "origin" */
+	enum config_role role;
+	Weir__Relay__Role relay_role;
+	size_t worker_size; /* of the role's struct that begins with node_worker */
+	const struct streams_ops *streams;
+	const struct admin_providers *providers;
+	/* On each worker, after its servers are made and before it listens: sets what the servers may do, adds routes,
+	 * opens registry and links. 0 or a libuv code. */
+	int (*start)(struct node_worker *w);
+	/* Before streams and servers are stopped, and after all is gone. */
+	void (*stop)(struct node_worker *w);
+	void (*fini)(struct node_worker *w);
+};
+
+/* The whole program. Returns its exit status. */
+int node_main(int argc, char **argv, const struct node_role *role);
+
+/* The worker's node_worker. */
+struct node_worker *node_worker_of(struct worker *w);

@@ -1,0 +1,20 @@
+/*
+ * edge.h: an edge's worker: what node.h gives every worker, its links to the origins, the registry's handle, its HTTP
+ * viewers.
+ */
+#pragma once
+
+#include "common/control/node.h"
+#include "common/relay/pool.h"
+
+struct edge {
+	struct node_worker base; /* first: the node knows this struct by it */
+	struct link_pool pool;
+	struct registry_peers peers;
+	struct registry *registry;
+	struct list flv_viewers;
+};
+
+static inline struct edge *edge_of(struct worker *w) {
+	return (struct edge *)node_worker_of(w);
+}

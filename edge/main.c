@@ -1,0 +1,117 @@
+/*
+ * main.c of weir-edge: relays streams from origins and serves viewers by RTMP and HTTP-FLV; takes publishers and passes
+ * them on.
+ */
+#include "edge/edge.h"
+#include "edge/forward.h"
+#include "edge/upstream.h"
+#include "edge/viewer_flv.h"
+
+/* --- links --- */
+
+static void on_up(struct upstream *u) {
+	upstream_link_up(u->pool->owner);
+}
+
+static void on_down(struct upstream *u) {
+	(void)u; /* what was pulled over it has heard */
+}
+
+static void on_announce(struct upstream *u, const struct stream_name *name, uint64_t epoch) {
+	upstream_announced(u->pool->owner, u, name, epoch);
+}
+
+static const struct link_pool_ops pool_ops = {.on_up = on_up, .on_down = on_down, .on_announce = on_announce};
+
+/* --- the API --- */
+
+static void describe_stream(struct stream *s, json_t *object) {
+	const char *origin = upstream_origin(s);
+	json_object_set_new(object, "upstream", json_pack("{s:s, s:s?}", "state", upstream_state(s), "origin", origin));
+}
+
+static void list_sessions(struct worker *w, json_t *array) {
+	rtmp_server_each(&node_worker_of(w)->rtmp, admin_add_rtmp_session, array);
+	viewer_flv_list(edge_of(w), array);
+}
+
+static void add_link(const struct link *l, void *context) {
+	admin_add_node(context, l->peer, "edge", l->remote, "up", NULL);
+}
+
+static void list_nodes(struct worker *w, json_t *array) {
+	struct edge *e = edge_of(w);
+	struct node_worker *n = &e->base;
+	admin_add_node(array, n->node->relay.id, "edge", config_node(n->node->config)->relay_listen, "up", NULL);
+	list_each (node, &e->pool.upstreams) {
+		struct upstream *u = list_entry(node, struct upstream, node);
+		admin_add_node(array, u->peer, "origin", u->address, u->up ? "up" : "down", u->up ? NULL : u->why);
+	}
+	relay_server_each(&n->relay, add_link, array);
+}
+
+/* An edge is ready when it can reach an origin. */
+static void list_missing(struct worker *w, json_t *array) {
+	struct edge *e = edge_of(w);
+	list_each (node, &e->pool.upstreams) {
+		if (list_entry(node, struct upstream, node)->up)
+			return;
+	}
+	json_array_append_new(array, json_string("no link to an origin is up"));
+}
+
+static const struct admin_providers providers = {
+    .stream = describe_stream, .sessions = list_sessions, .nodes = list_nodes, .not_ready = list_missing};
+
+/* --- life --- */
+
+static const struct http_route routes[] = {{HTTP_GET_METHOD, "/{app}/{name}.flv", viewer_flv}};
+
+static int start(struct node_worker *n) {
+	struct edge *e = (struct edge *)n;
+	list_init(&e->flv_viewers);
+	n->rtmp.may_play = n->rtmp.may_publish = true;
+	n->relay.wait_for_streams = n->relay.take_publishers = true;
+	n->http.owner = e;
+	http_server_add(&n->http, routes, sizeof routes / sizeof *routes);
+	e->peers = (struct registry_peers){.ask = upstream_ask, .context = e};
+	int err = registry_static_new(&e->registry, n->worker, &n->node->registry, &e->peers);
+	const struct config_list *origins = &config_node(n->node->config)->registry_origins;
+	return err ? err : link_pool_init(&e->pool, n->worker, &n->node->relay, origins, &pool_ops, e);
+}
+
+static void stop(struct node_worker *n) {
+	struct edge *e = (struct edge *)n;
+	if (e->registry)
+		registry_stop(e->registry);
+	if (e->pool.worker)
+		link_pool_stop(&e->pool);
+}
+
+static void fini(struct node_worker *n) {
+	struct edge *e = (struct edge *)n;
+	if (e->pool.worker)
+		link_pool_fini(&e->pool);
+	registry_free(&e->registry);
+}
+
+static const struct streams_ops streams = {.wanted = upstream_wanted,
+                                           .unwanted = upstream_unwanted,
+                                           .ended = upstream_ended,
+                                           .publish = forward_publish,
+                                           .samples = forward_samples,
+                                           .unpublish = forward_unpublish};
+
+static const struct node_role role = {.name = "edge",
+                                      .role = CONFIG_EDGE,
+                                      .relay_role = WEIR__RELAY__ROLE__ROLE_EDGE,
+                                      .worker_size = sizeof(struct edge),
+                                      .streams = &streams,
+                                      .providers = &providers,
+                                      .start = start,
+                                      .stop = stop,
+                                      .fini = fini};
+
+int main(int argc, char **argv) {
+	return node_main(argc, argv, &role);
+}

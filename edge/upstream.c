@@ -1,0 +1,280 @@
+#include "edge/upstream.h"
+#include "edge/edge.h"
+
+#include "common/base/logger.h"
+#include "common/base/random.h"
+#include "common/relay/pull.h"
+
+#include <stdlib.h>
+#include <uv.h>
+
+enum { SEARCH_AGAIN_MS = 1000, SEARCH_SOON_MS = 50 };
+
+struct source {
+	struct stream *stream;
+	struct edge *edge;
+	enum { SEARCHING, PAUSING, PULLING } state;
+	struct pull pull;
+	uint64_t located_epoch;
+	struct timer again;  /* PAUSING: search again */
+	struct timer linger; /* nobody reads: the stream is let go */
+	struct timer grace;  /* nothing comes: the stream ends */
+	bool told;           /* that it was not found */
+};
+
+static void search(struct source *s);
+
+static uint64_t jittered(uint64_t ms) {
+	return ms / 2 + random_below(ms / 2 + 1);
+}
+
+/* --- ending --- */
+
+static void source_free(struct source *s) {
+	registry_forget(s->edge->registry, s);
+	pull_end(&s->pull);
+	timer_stop(&s->again);
+	timer_stop(&s->linger);
+	timer_stop(&s->grace);
+	free(s);
+}
+
+void upstream_ended(struct stream *stream) {
+	struct source *s = stream->role;
+	stream->role = NULL;
+	if (s)
+		source_free(s);
+}
+
+static void on_linger_over(struct timer *t) {
+	struct source *s = list_entry(t, struct source, linger);
+	log_info("stream let go: nobody watches", log_str("stream", s->stream->name.text),
+	         log_u64("epoch", s->stream->epoch));
+	stream_end(s->stream, "nobody watches");
+}
+
+static void on_grace_over(struct timer *t) {
+	struct source *s = list_entry(t, struct source, grace);
+	log_info("stream ended: its origin did not come back", log_str("stream", s->stream->name.text),
+	         log_u64("epoch", s->stream->epoch));
+	stream_end(s->stream, "the origin did not come back");
+}
+
+/* --- lost, and looking again --- */
+
+static void pause_search(struct source *s, uint64_t ms) {
+	s->state = PAUSING;
+	if (timer_start(&s->again, jittered(ms)))
+		log_error("a stream is not looked for any more: out of memory", log_str("stream", s->stream->name.text));
+}
+
+static void on_again(struct timer *t) {
+	search(list_entry(t, struct source, again));
+}
+
+/* Nothing comes any more: readers are told, and it may not last. */
+static void lost(struct source *s) {
+	if (s->stream->phase == STREAM_PENDING || timer_running(&s->grace))
+		return;
+	stream_waiting(s->stream);
+	if (timer_start(&s->grace, (uint64_t)s->stream->config->stream_grace))
+		on_grace_over(&s->grace);
+}
+
+/* --- pulling --- */
+
+static struct source *source_of(struct pull *p) {
+	return list_entry(p, struct source, pull);
+}
+
+static void on_accepted(struct pull *p, uint64_t epoch, bool waiting) {
+	struct source *s = source_of(p);
+	registry_note_epoch(&s->edge->base.node->registry, epoch);
+	timer_stop(&s->grace); /* from now on the origin says when it is over */
+	s->told = false;
+	log_info("stream subscribed", log_str("stream", s->stream->name.text), log_u64("epoch", epoch),
+	         log_str("origin", p->upstream->peer), log_str("waiting", waiting ? "yes" : "no"));
+	if (waiting)
+		stream_waiting(s->stream);
+	else if (s->stream->epoch == epoch)
+		stream_resumed(s->stream);
+}
+
+static void on_refused(struct pull *p, bool not_found, const char *why) {
+	struct source *s = source_of(p);
+	if (!not_found)
+		log_warn("subscription refused", log_str("stream", s->stream->name.text), log_str("reason", why));
+	lost(s);
+	pause_search(s, SEARCH_SOON_MS);
+}
+
+static void on_waiting(struct pull *p, bool waiting) {
+	struct stream *stream = source_of(p)->stream;
+	if (waiting)
+		stream_waiting(stream);
+	else
+		stream_resumed(stream);
+}
+
+static void on_end(struct pull *p, const char *reason) {
+	stream_end(source_of(p)->stream, reason);
+}
+
+static void on_lost(struct pull *p) {
+	struct source *s = source_of(p);
+	log_warn("the link to a stream's origin is lost", log_str("stream", s->stream->name.text),
+	         log_u64("epoch", s->stream->epoch));
+	lost(s);
+	pause_search(s, SEARCH_SOON_MS);
+}
+
+static const struct pull_ops pull_ops = {.on_accepted = on_accepted,
+                                         .on_refused = on_refused,
+                                         .on_waiting = on_waiting,
+                                         .on_end = on_end,
+                                         .on_lost = on_lost};
+
+static void begin_pull(struct source *s, struct upstream *u, uint64_t epoch) {
+	struct rendition *r = stream_rendition_get(s->stream, RENDITION_SOURCE);
+	timer_stop(&s->again);
+	pull_end(&s->pull);
+	if (!r || !u->up) {
+		pause_search(s, SEARCH_SOON_MS);
+		return;
+	}
+	s->state = PULLING;
+	s->located_epoch = epoch;
+	if (pull_begin(&s->pull, u, r, &pull_ops))
+		pause_search(s, SEARCH_AGAIN_MS);
+}
+
+/* --- searching --- */
+
+static void on_located(void *context, const struct registry_location *l) {
+	struct source *s = context;
+	if (s->state != SEARCHING)
+		return; /* an announcement was quicker */
+	if (l->found) {
+		begin_pull(s, l->where, l->epoch);
+		return;
+	}
+	if (!s->told)
+		log_info("no origin has the stream yet", log_str("stream", s->stream->name.text));
+	s->told = true;
+	lost(s);
+	pause_search(s, SEARCH_AGAIN_MS);
+}
+
+static void search(struct source *s) {
+	s->state = SEARCHING;
+	registry_locate(s->edge->registry, &s->stream->name, on_located, s);
+}
+
+void upstream_wanted(struct stream *stream) {
+	struct source *s = stream->role;
+	if (s) {
+		timer_stop(&s->linger);
+		return;
+	}
+	s = calloc(1, sizeof *s);
+	if (!s) {
+		stream_end(stream, "out of memory");
+		return;
+	}
+	struct worker *w = streams_worker(stream->streams);
+	s->stream = stream;
+	s->edge = edge_of(w);
+	timer_init(&s->again, w, on_again);
+	timer_init(&s->linger, w, on_linger_over);
+	timer_init(&s->grace, w, on_grace_over);
+	stream->role = s;
+	search(s);
+}
+
+void upstream_unwanted(struct stream *stream) {
+	struct source *s = stream->role;
+	if (!s || stream->phase == STREAM_PENDING || timer_start(&s->linger, (uint64_t)stream->config->edge_linger))
+		stream_end(stream, "nobody watches");
+}
+
+/* --- news --- */
+
+static void search_now(struct stream *stream, void *context) {
+	struct source *s = stream->role;
+	(void)context;
+	if (!s || s->state != PAUSING)
+		return;
+	registry_hint(s->edge->registry, &stream->name);
+	timer_start(&s->again, jittered(2 * SEARCH_SOON_MS) / 4);
+}
+
+void upstream_link_up(struct edge *e) {
+	streams_each(e->base.worker, search_now, NULL);
+}
+
+void upstream_announced(struct edge *e, struct upstream *u, const struct stream_name *name, uint64_t epoch) {
+	registry_note_epoch(&e->base.node->registry, epoch);
+	registry_hint(e->registry, name);
+	struct stream *stream = streams_find(e->base.worker, name);
+	struct source *s = stream ? stream->role : NULL;
+	/* The origin that we pull from begins a new epoch: its entries come by themselves. */
+	if (!s || epoch <= stream->epoch || (s->state == PULLING && s->pull.upstream == u))
+		return;
+	log_info("stream is claimed by another origin", log_str("stream", name->text), log_u64("epoch", epoch),
+	         log_str("origin", u->peer));
+	begin_pull(s, u, epoch);
+}
+
+/* --- asking all origins --- */
+
+struct asking {
+	registry_locate_fn answer;
+	void *context;
+	unsigned open;
+	struct registry_location best;
+};
+
+static void give_answer(struct asking *a) {
+	if (--a->open)
+		return;
+	a->answer(a->context, &a->best);
+	free(a);
+}
+
+static void on_one_answer(void *context, struct upstream *u, bool found, uint64_t epoch) {
+	struct asking *a = context;
+	if (found && epoch > a->best.epoch)
+		a->best = (struct registry_location){.found = true, .epoch = epoch, .where = u};
+	give_answer(a);
+}
+
+void upstream_ask(void *context, const struct stream_name *name, registry_locate_fn answer, void *answer_context) {
+	struct edge *e = context;
+	struct asking *a = calloc(1, sizeof *a);
+	if (!a) {
+		answer(answer_context, &(struct registry_location){0});
+		return;
+	}
+	*a = (struct asking){.answer = answer, .context = answer_context, .open = 1};
+	list_each (node, &e->pool.upstreams) {
+		struct upstream *u = list_entry(node, struct upstream, node);
+		if (!u->up)
+			continue;
+		a->open++;
+		upstream_locate(u, name, on_one_answer, a);
+	}
+	give_answer(a);
+}
+
+/* --- the API --- */
+
+const char *upstream_origin(const struct stream *stream) {
+	const struct source *s = stream->role;
+	return s && s->pull.upstream ? s->pull.upstream->peer : NULL;
+}
+
+const char *upstream_state(const struct stream *stream) {
+	static const char *const names[] = {"searching", "waiting for a publish", "subscribed"};
+	const struct source *s = stream->role;
+	return s ? names[s->state] : "none";
+}

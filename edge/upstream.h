@@ -1,0 +1,35 @@
+/*
+ * upstream.h: where an edge's streams come from: finds the origin that has a stream, subscribes to it, and follows the
+ * stream through lost links, lost publishers and moves to other origins. On the stream's home worker.
+ *
+ *   state     | what it does                                      | leaves by
+ *   SEARCHING | asks the registry                                  | found: PULLING; not found: PAUSING
+ *   PAUSING   | waits, for a claim's announcement or a moment       | SEARCHING
+ *   PULLING   | entries come, or the origin waits for a publisher    | link lost: SEARCHING; refused: PAUSING; end
+ *
+ * While the stream was live and nothing comes, it waits for `stream.grace`, then ends.
+ */
+#pragma once
+
+#include "common/relay/pool.h"
+#include "common/stream/stream.h"
+
+struct edge;
+
+/* The edge's part of streams_ops. */
+void upstream_wanted(struct stream *s);
+void upstream_unwanted(struct stream *s);
+void upstream_ended(struct stream *s);
+
+/* A link came up: what searches asks again. */
+void upstream_link_up(struct edge *e);
+
+/* A claim was announced over a link. */
+void upstream_announced(struct edge *e, struct upstream *u, const struct stream_name *name, uint64_t epoch);
+
+/* The registry's question to all origins (struct registry_peers). */
+void upstream_ask(void *context, const struct stream_name *name, registry_locate_fn answer, void *answer_context);
+
+/* For the API: the origin's address and what is going on. */
+const char *upstream_origin(const struct stream *s);
+const char *upstream_state(const struct stream *s);

@@ -1,0 +1,221 @@
+/*
+ * viewer_flv.c: a sibling of RTMP's player: a mirror of the FLV view, a sender on its log, and nothing to do with
+ * frames.
+ */
+#include "edge/viewer_flv.h"
+#include "edge/edge.h"
+
+#include "common/base/logger.h"
+#include "common/base/metrics.h"
+#include "common/base/random.h"
+#include "common/mux/flv_tag.h"
+#include "common/mux/flv_view.h"
+#include "common/stream/mirror.h"
+#include "common/stream/sender.h"
+#include "common/stream/stream.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+struct viewer {
+	struct list node;
+	struct http_exchange *exchange; /* NULL: over */
+	struct edge *edge;
+	struct stream_name name;
+	struct mirror_reader reader;
+	struct sender sender;
+	struct timer wait; /* for a publish */
+	bool playing;
+	bool chunked;
+	uint64_t began_ms, overruns;
+	char id[HTTP_ID_SIZE];
+};
+
+static const struct config_app *config_of(const struct viewer *v) {
+	return config_app(v->edge->base.node->config, v->name.text, stream_name_app_size(&v->name));
+}
+
+/* The viewer is over; its exchange is dealt with by the caller. */
+static void viewer_free(struct viewer *v, const char *why) {
+	if (v->playing) {
+		metric_dec(M_VIEWERS_FLV);
+		log_info("flv viewer left", log_str("stream", v->name.text), log_str("session", v->id),
+		         log_str("remote", v->exchange->remote), log_str("reason", why),
+		         log_u64("sent", http_stream_conn(v->exchange)->written_bytes),
+		         log_u64("age_ms", worker_now_ms(v->edge->base.worker) - v->began_ms));
+	}
+	timer_stop(&v->wait);
+	sender_close(&v->sender);
+	mirror_close(&v->reader);
+	list_remove(&v->node);
+	free(v);
+}
+
+static void on_gone_client(struct http_exchange *x) {
+	viewer_free(x->handler, "the client closed the connection");
+}
+
+static void not_found(struct viewer *v) {
+	struct http_exchange *x = v->exchange;
+	viewer_free(v, "not found");
+	http_respond_error(x, 404, "stream_not_found", "nobody publishes this stream");
+}
+
+/* --- playing --- */
+
+static struct viewer *viewer_of_sender(struct sender *s) {
+	return list_entry(s, struct viewer, sender);
+}
+
+static void on_end(struct sender *s) {
+	struct viewer *v = viewer_of_sender(s);
+	struct http_exchange *x = v->exchange;
+	viewer_free(v, "the stream has ended");
+	http_stream_end(x);
+}
+
+static void on_fail(struct sender *s, int error) {
+	struct viewer *v = viewer_of_sender(s);
+	struct http_exchange *x = v->exchange;
+	viewer_free(v, uv_strerror(error));
+	http_stream_abort(x, uv_strerror(error));
+}
+
+static void on_overrun(struct sender *s) {
+	struct viewer *v = viewer_of_sender(s);
+	v->overruns++;
+	log_info("viewer fell behind and goes on at the newest keyframe", log_str("stream", v->name.text),
+	         log_str("session", v->id), log_str("remote", v->exchange->remote), log_u64("times", v->overruns));
+}
+
+static const struct sender_ops sender_ops = {.on_end = on_end, .on_fail = on_fail, .on_overrun = on_overrun};
+
+static void on_writable(struct http_exchange *x) {
+	struct viewer *v = x->handler;
+	sender_writable(&v->sender);
+}
+
+/* FLV's file header says which kinds of tags follow; they are framed as the view's blocks are. */
+static struct bytes *file_header(bool chunked) {
+	uint8_t header[FLV_FILE_HEADER_SIZE];
+	struct buffer b;
+	flv_file_header_write(header, true, true);
+	buffer_init(&b, 0);
+	if (chunked)
+		buffer_printf(&b, "%x\r\n", FLV_FILE_HEADER_SIZE);
+	buffer_append(&b, header, sizeof header);
+	if (chunked)
+		buffer_append_string(&b, "\r\n");
+	struct bytes *block = buffer_take(&b);
+	buffer_fini(&b);
+	return block;
+}
+
+static struct viewer *viewer_of(struct mirror_reader *r) {
+	return list_entry(r, struct viewer, reader);
+}
+
+static void on_log(struct mirror_reader *r, struct log *log, const struct mirror_info *info) {
+	struct viewer *v = viewer_of(r);
+	struct http_exchange *x = v->exchange;
+	timer_stop(&v->wait);
+	x->on_gone = NULL; /* until it streams, an early end is told by the return value */
+	if (!http_stream_begin(x, 200, "video/x-flv", "Cache-Control: no-store\r\n")) {
+		viewer_free(v, "the client closed the connection, or asked for the head alone");
+		return;
+	}
+	x->on_gone = on_gone_client;
+	x->on_writable = on_writable;
+	struct bytes *header = file_header(v->chunked);
+	v->playing = true;
+	metric_inc(M_VIEWERS_FLV);
+	log_info("flv viewer started", log_str("stream", v->name.text), log_u64("run", info->run),
+	         log_u64("epoch", info->epoch), log_str("session", v->id), log_str("remote", x->remote));
+	if (!header || conn_send(http_stream_conn(x), header)) {
+		viewer_free(v, "out of memory");
+		http_stream_abort(x, "out of memory");
+		return;
+	}
+	sender_open(&v->sender, http_stream_conn(x), log, config_of(v)->edge_history * 1000, &sender_ops);
+}
+
+static void on_gone(struct mirror_reader *r, int reason) {
+	struct viewer *v = viewer_of(r);
+	struct http_exchange *x = v->exchange;
+	if (!v->playing && reason != UV_ECANCELED) {
+		not_found(v);
+		return;
+	}
+	bool playing = v->playing;
+	viewer_free(v, reason == UV_EOF ? "the stream has ended" : "the node is stopping");
+	if (!playing)
+		http_respond_error(x, 503, "stopping", "the node is stopping");
+	else if (reason == UV_EOF)
+		http_stream_end(x);
+	else
+		http_stream_abort(x, "the node is stopping");
+}
+
+static const struct mirror_reader_ops reader_ops = {.on_log = on_log, .on_gone = on_gone};
+
+/* --- asking --- */
+
+static void on_overdue(struct timer *t) {
+	not_found(list_entry(t, struct viewer, wait));
+}
+
+static void make_id(char out[HTTP_ID_SIZE]) {
+	uint8_t id[16];
+	random_bytes(id, sizeof id);
+	for (size_t i = 0; i < sizeof id; i++)
+		snprintf(out + 2 * i, 3, "%02x", id[i]);
+}
+
+void viewer_flv(struct http_exchange *x) {
+	struct stream_name name;
+	struct edge *e = x->server->owner;
+	if (stream_name_make(&name, x->params[0], strlen(x->params[0]), x->params[1], strlen(x->params[1]))) {
+		http_respond_error(x, 404, "not_found", "that is no name of a stream");
+		return;
+	}
+	struct viewer *v = calloc(1, sizeof *v);
+	if (!v) {
+		http_respond_error(x, 503, "out_of_memory", "out of memory");
+		return;
+	}
+	v->exchange = x;
+	v->edge = e;
+	v->name = name;
+	v->chunked = http_stream_framing(x) == HTTP_FRAMING_CHUNKED;
+	v->began_ms = worker_now_ms(x->worker);
+	list_init(&v->node);
+	make_id(v->id);
+	timer_init(&v->wait, x->worker, on_overdue);
+	const struct view_ops *form = v->chunked ? &flv_chunked_view_ops : &flv_view_ops;
+	int err = mirror_open(&v->reader, x->worker, &name, RENDITION_SOURCE, form, MIRROR_WAIT, &reader_ops);
+	if (!err)
+		err = timer_start(&v->wait, (uint64_t)config_of(v)->edge_wait_publish);
+	if (err) {
+		viewer_free(v, uv_strerror(err));
+		http_respond_error(x, 503, "unavailable", uv_strerror(err));
+		return;
+	}
+	x->handler = v;
+	x->on_gone = on_gone_client;
+	list_append(&e->flv_viewers, &v->node);
+}
+
+void viewer_flv_list(struct edge *e, json_t *array) {
+	list_each (node, &e->flv_viewers) {
+		struct viewer *v = list_entry(node, struct viewer, node);
+		struct conn *c = http_stream_conn(v->exchange);
+		json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", v->id, "protocol",
+		                                       "flv", "state", v->playing ? "playing" : "waiting", "stream",
+		                                       v->name.text, "remote", v->exchange->remote, "age_ms",
+		                                       (json_int_t)(worker_now_ms(e->base.worker) - v->began_ms),
+		                                       "received_bytes", (json_int_t)c->read_bytes, "sent_bytes",
+		                                       (json_int_t)c->written_bytes, "overruns", (json_int_t)v->overruns));
+	}
+}

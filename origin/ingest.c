@@ -1,0 +1,300 @@
+#include "origin/ingest.h"
+
+#include "common/base/clock.h"
+#include "common/base/logger.h"
+#include "origin/origin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+enum { WARNINGS_MAX = 16 };
+
+/*
+ *   holder | candidate | what it is
+ *   none   | set       | the first publish: its claim is awaited
+ *   set    | none      | live
+ *   set    | set       | a takeover: the candidate's claim is awaited, the holder goes on until then
+ *   none   | none      | waits for a publisher, until the grace is over
+ */
+struct ingest {
+	struct stream *stream;
+	struct origin *origin;
+	struct intake *holder, *candidate;
+	struct timeline *timeline; /* the holder's */
+	struct timeline_run run;
+	uint64_t epoch;
+	struct takeover_history takeovers;
+	struct timer grace;
+	struct timeline_counts earlier;     /* of epochs before */
+	const char *warnings[WARNINGS_MAX]; /* texts that live for ever: the timeline's own */
+	size_t warning_count;
+};
+
+static struct worker *worker_of(const struct ingest *g) {
+	return streams_worker(g->stream->streams);
+}
+
+/* --- what the timeline says --- */
+
+static void tell_registry(struct ingest *g) {
+	struct registry_state state = {.run = g->run.run,
+	                               .epoch = g->epoch,
+	                               .number = g->stream->segment_number,
+	                               .wall_us = clock_wall_us(),
+	                               .highest_us = g->run.highest_us,
+	                               .base_us = g->run.base_us,
+	                               .discontinuity = g->run.discontinuity,
+	                               .target_ms = g->run.target_ms,
+	                               .track = g->run.next_track};
+	registry_progress(g->origin->registry, &g->stream->name, &state);
+}
+
+static void on_entry(void *context, struct entry *e) {
+	struct ingest *g = context;
+	struct rendition *r = stream_rendition_get(g->stream, RENDITION_SOURCE);
+	bool mark = e->kind == ENTRY_MARK;
+	int err = UV_ENOMEM;
+	if (r)
+		err = stream_append(r, e);
+	else
+		entry_unref(&e);
+	if (err)
+		g->stream->lost++;
+	if (mark && !err)
+		tell_registry(g);
+}
+
+static void on_warning(void *context, const char *what) {
+	struct ingest *g = context;
+	log_warn(what, log_str("stream", g->stream->name.text), log_u64("run", g->run.run), log_u64("epoch", g->epoch),
+	         log_str("session", g->holder ? g->holder->request.session : NULL));
+	for (size_t i = 0; i < g->warning_count; i++)
+		if (g->warnings[i] == what)
+			return;
+	if (g->warning_count < WARNINGS_MAX)
+		g->warnings[g->warning_count++] = what;
+}
+
+static const struct timeline_ops timeline_ops = {.on_entry = on_entry, .on_warning = on_warning};
+
+/* --- the end --- */
+
+static void ingest_free(struct ingest *g) {
+	registry_forget(g->origin->registry, g);
+	timer_stop(&g->grace);
+	timeline_free(&g->timeline);
+	timeline_run_fini(&g->run);
+	if (g->holder)
+		g->holder->role = NULL;
+	if (g->candidate)
+		g->candidate->role = NULL;
+	free(g);
+}
+
+void ingest_ended(struct stream *s) {
+	struct ingest *g = s->role;
+	s->role = NULL;
+	if (!g)
+		return;
+	if (g->holder)
+		intake_stop(g->holder, PUBLISH_UNAVAILABLE, "the stream was ended");
+	if (g->candidate)
+		intake_refuse(g->candidate, PUBLISH_UNAVAILABLE, "the stream was ended");
+	ingest_free(g);
+}
+
+static void on_grace_over(struct timer *t) {
+	struct ingest *g = list_entry(t, struct ingest, grace);
+	log_info("stream ended: no publisher came back", log_str("stream", g->stream->name.text),
+	         log_u64("run", g->run.run), log_u64("epoch", g->epoch));
+	registry_release(g->origin->registry, &g->stream->name, g->epoch);
+	stream_end(g->stream, "the publisher did not come back");
+}
+
+static void add_counts(struct timeline_counts *to, struct timeline_counts more) {
+	to->frames += more.frames;
+	to->dropped += more.dropped;
+	to->splices += more.splices;
+	to->repaired += more.repaired;
+	to->marks += more.marks;
+	to->forced_marks += more.forced_marks;
+}
+
+static void close_timeline(struct ingest *g) {
+	if (!g->timeline)
+		return;
+	timeline_flush(g->timeline);
+	add_counts(&g->earlier, timeline_counts(g->timeline));
+	timeline_free(&g->timeline);
+}
+
+/* --- a publish begins --- */
+
+/* What the map knew of the name: the run goes on if its grace is not over, else its numbers must not be used again. */
+static void take_previous(struct ingest *g, const struct registry_claim *c) {
+	const struct registry_state *p = &c->previous;
+	const struct config_app *config = g->stream->config;
+	if (g->run.run || !c->known || !p->number)
+		return; /* our own run goes on, or nothing was known */
+	int64_t age_ms = (clock_wall_us() - p->wall_us) / 1000;
+	g->run.next_number = p->number + 2 + (age_ms > 0 ? (uint64_t)(age_ms / config->package_segment) : 0);
+	if (!p->run || age_ms > config->stream_grace) {
+		uint64_t seed = marker_first_number(clock_wall_us());
+		g->run.next_number = g->run.next_number > seed ? g->run.next_number : seed;
+		return;
+	}
+	g->run.run = p->run;
+	g->run.base_us = p->base_us;
+	g->run.highest_us = p->highest_us;
+	g->run.discontinuity = p->discontinuity;
+	g->run.target_ms = p->target_ms;
+	g->run.next_track = p->track;
+}
+
+static void on_claimed(void *context, const struct registry_claim *c) {
+	struct ingest *g = context;
+	struct intake *i = g->candidate;
+	g->candidate = NULL;
+	if (!c->epoch) {
+		i->role = NULL;
+		intake_refuse(i, c->holder ? PUBLISH_BAD_NAME : PUBLISH_UNAVAILABLE,
+		              c->holder ? "another origin holds the name" : "the registry does not answer");
+		return;
+	}
+	if (g->holder) {
+		close_timeline(g);
+		g->holder->role = NULL;
+		intake_stop(g->holder, PUBLISH_REPLACED, "another publisher took the name");
+	}
+	take_previous(g, c);
+	g->holder = i;
+	g->epoch = c->epoch;
+	g->timeline = timeline_new(g->stream->config, c->epoch, &g->run, &timeline_ops, g);
+	if (!g->timeline) {
+		g->holder = NULL;
+		i->role = NULL;
+		intake_refuse(i, PUBLISH_UNAVAILABLE, "out of memory");
+		return;
+	}
+	timer_stop(&g->grace);
+	intake_accept(i, c->epoch);
+	tell_registry(g);
+	origin_announce(g->origin, &g->stream->name, c->epoch);
+}
+
+static bool may_take(struct ingest *g, const struct intake *i, const char **why) {
+	const struct config_app *config = g->stream->config;
+	uint64_t now = worker_now_ms(worker_of(g));
+	struct takeover_question q = {.policy = config->ingest_second == 0 ? TAKEOVER_NEWEST : TAKEOVER_REJECT,
+	                              .holder = g->holder->request.remote,
+	                              .newcomer = i->request.remote,
+	                              .silent_ms = now - g->holder->last_sample_ms,
+	                              .stall_ms = (uint64_t)config->ingest_stall,
+	                              .now_ms = now};
+	enum takeover_verdict verdict = takeover_decide(&g->takeovers, &q, why);
+	if (verdict == TAKEOVER_REFUSE_FIGHT)
+		log_warn("two publishers fight for a name; the holder stays for 30 s", log_str("stream", g->stream->name.text),
+		         log_str("holder", g->holder->request.remote), log_str("newcomer", i->request.remote));
+	return verdict == TAKEOVER_GRANT;
+}
+
+static struct ingest *ingest_get(struct intake *i) {
+	struct worker *w = streams_worker(i->streams);
+	struct stream *s = streams_get(w, &i->request.name);
+	if (!s || s->role)
+		return s ? s->role : NULL;
+	struct ingest *g = calloc(1, sizeof *g);
+	if (!g) {
+		stream_end(s, "out of memory");
+		return NULL;
+	}
+	g->stream = s;
+	g->origin = origin_of(w);
+	timer_init(&g->grace, w, on_grace_over);
+	s->role = g;
+	return g;
+}
+
+void ingest_publish(struct intake *i) {
+	struct ingest *g = ingest_get(i);
+	const char *why;
+	if (!g) {
+		intake_refuse(i, PUBLISH_UNAVAILABLE, "out of memory, or limits.streams is reached");
+		return;
+	}
+	if (g->candidate) {
+		intake_refuse(i, PUBLISH_BAD_NAME, "another publisher is just taking the name");
+		return;
+	}
+	if (g->holder && !may_take(g, i, &why)) {
+		intake_refuse(i, PUBLISH_BAD_NAME, why);
+		return;
+	}
+	g->candidate = i;
+	i->role = g;
+	registry_claim(g->origin->registry, &g->stream->name, on_claimed, g);
+}
+
+/* --- while it lasts --- */
+
+void ingest_samples(struct intake *i, const struct sample *samples, size_t count) {
+	struct ingest *g = i->role;
+	int64_t wall_us = clock_wall_us();
+	if (!g || g->holder != i)
+		return;
+	for (size_t k = 0; k < count; k++)
+		if (timeline_push(g->timeline, &samples[k], wall_us))
+			g->stream->lost++;
+}
+
+/* Nobody publishes any more: the stream waits, or ends at once if it never began. */
+static void lost(struct ingest *g) {
+	struct stream *s = g->stream;
+	close_timeline(g);
+	if (s->phase == STREAM_PENDING) {
+		registry_release(g->origin->registry, &s->name, g->epoch);
+		stream_end(s, "nothing was published");
+		return;
+	}
+	tell_registry(g);
+	stream_waiting(s);
+	log_info("stream waits for its publisher", log_str("stream", s->name.text), log_u64("run", g->run.run),
+	         log_u64("epoch", g->epoch), log_i64("grace_ms", s->config->stream_grace));
+	if (timer_start(&g->grace, (uint64_t)s->config->stream_grace))
+		on_grace_over(&g->grace);
+}
+
+void ingest_unpublish(struct intake *i) {
+	struct ingest *g = i->role;
+	if (!g)
+		return;
+	i->role = NULL;
+	if (g->candidate == i) {
+		registry_forget(g->origin->registry, g);
+		g->candidate = NULL;
+		if (!g->holder && g->stream->phase == STREAM_PENDING)
+			stream_end(g->stream, "the publisher left");
+	} else if (g->holder == i) {
+		g->holder = NULL;
+		lost(g);
+	}
+}
+
+void ingest_describe(const struct stream *s, struct ingest_info *out) {
+	const struct ingest *g = s->role;
+	*out = (struct ingest_info){0};
+	if (!g)
+		return;
+	out->counts = g->earlier;
+	if (g->timeline)
+		add_counts(&out->counts, timeline_counts(g->timeline));
+	out->warnings = g->warnings;
+	out->warning_count = g->warning_count;
+	if (g->holder) {
+		out->publisher = g->holder->request.remote;
+		out->session = g->holder->request.session;
+		out->protocol = g->holder->request.protocol;
+	}
+}

@@ -1,0 +1,29 @@
+/*
+ * ingest.h: what an origin does with publishers: decides who may have a name, claims it in the registry, and turns
+ * samples into the stream's log through the timeline. On the stream's home worker.
+ */
+#pragma once
+
+#include "common/registry/registry.h"
+#include "common/registry/takeover.h"
+#include "common/stream/stream.h"
+#include "common/stream/timeline.h"
+
+/* A stream that is published here; stream->role. */
+struct ingest;
+
+/* The origin's part of streams_ops. */
+void ingest_publish(struct intake *i);
+void ingest_samples(struct intake *i, const struct sample *samples, size_t count);
+void ingest_unpublish(struct intake *i);
+void ingest_ended(struct stream *s);
+
+/* What the API tells of a stream's publisher; strings are borrowed. */
+struct ingest_info {
+	const char *publisher; /* its address; NULL: none */
+	const char *session, *protocol;
+	struct timeline_counts counts;
+	const char *const *warnings;
+	size_t warning_count;
+};
+void ingest_describe(const struct stream *s, struct ingest_info *out);

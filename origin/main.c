@@ -1,0 +1,114 @@
+/*
+ * main.c of weir-origin: takes streams in by RTMP and serves them to edges over the relay.
+ */
+#include "origin/ingest.h"
+#include "origin/origin.h"
+
+#include "common/base/logger.h"
+
+#include <stdlib.h>
+
+/* --- announcing on every worker --- */
+
+struct announce {
+	struct message message;
+	struct stream_name name;
+	uint64_t epoch;
+};
+
+static void deliver_announce(struct worker *w, struct message *message) {
+	struct announce *a = (struct announce *)message;
+	relay_announce(&node_worker_of(w)->relay, &a->name, a->epoch);
+	free(a);
+}
+
+void origin_announce(struct origin *o, const struct stream_name *name, uint64_t epoch) {
+	struct workers *group = o->base.worker->group;
+	for (unsigned i = 0; i < workers_count(group); i++) {
+		struct announce *a = malloc(sizeof *a);
+		if (!a) {
+			log_error("a claim could not be announced: out of memory", log_str("stream", name->text));
+			return;
+		}
+		*a = (struct announce){.message.deliver = deliver_announce, .name = *name, .epoch = epoch};
+		worker_post(workers_at(group, i), &a->message);
+	}
+}
+
+/* --- the API --- */
+
+static void describe_stream(struct stream *s, json_t *object) {
+	struct ingest_info info;
+	ingest_describe(s, &info);
+	json_t *warnings = json_array();
+	for (size_t i = 0; i < info.warning_count; i++)
+		json_array_append_new(warnings, json_string(info.warnings[i]));
+	json_object_set_new(object, "warnings", warnings);
+	json_object_set_new(object, "timeline",
+	                    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "frames", (json_int_t)info.counts.frames, "dropped",
+	                              (json_int_t)info.counts.dropped, "splices", (json_int_t)info.counts.splices,
+	                              "repaired", (json_int_t)info.counts.repaired, "marks", (json_int_t)info.counts.marks,
+	                              "forced_marks", (json_int_t)info.counts.forced_marks));
+	if (info.publisher)
+		json_object_set_new(
+		    object, "publisher",
+		    json_pack("{s:s, s:s, s:s}", "remote", info.publisher, "session", info.session, "protocol", info.protocol));
+}
+
+static void list_sessions(struct worker *w, json_t *array) {
+	rtmp_server_each(&node_worker_of(w)->rtmp, admin_add_rtmp_session, array);
+}
+
+static void add_link(const struct link *l, void *context) {
+	static const char *const roles[] = {"", "origin", "edge", "worker"};
+	admin_add_node(context, l->peer, l->peer_role <= 3 ? roles[l->peer_role] : "", l->remote, "up", NULL);
+}
+
+static void list_nodes(struct worker *w, json_t *array) {
+	struct node_worker *n = node_worker_of(w);
+	admin_add_node(array, n->node->relay.id, "origin", config_node(n->node->config)->relay_listen, "up", NULL);
+	relay_server_each(&n->relay, add_link, array);
+}
+
+static void list_missing(struct worker *w, json_t *array) {
+	(void)w;
+	(void)array; /* an origin that listens is ready */
+}
+
+static const struct admin_providers providers = {
+    .stream = describe_stream, .sessions = list_sessions, .nodes = list_nodes, .not_ready = list_missing};
+
+/* --- life --- */
+
+static int start(struct node_worker *n) {
+	struct origin *o = (struct origin *)n;
+	n->rtmp.may_publish = true;
+	n->rtmp.play_refusal = "an origin takes streams in; play from an edge";
+	n->relay.take_publishers = true;
+	return registry_static_new(&o->registry, n->worker, &n->node->registry, NULL);
+}
+
+static void stop(struct node_worker *n) {
+	registry_stop(((struct origin *)n)->registry);
+}
+
+static void fini(struct node_worker *n) {
+	registry_free(&((struct origin *)n)->registry);
+}
+
+static const struct streams_ops streams = {
+    .ended = ingest_ended, .publish = ingest_publish, .samples = ingest_samples, .unpublish = ingest_unpublish};
+
+static const struct node_role role = {.name = "origin",
+                                      .role = CONFIG_ORIGIN,
+                                      .relay_role = WEIR__RELAY__ROLE__ROLE_ORIGIN,
+                                      .worker_size = sizeof(struct origin),
+                                      .streams = &streams,
+                                      .providers = &providers,
+                                      .start = start,
+                                      .stop = stop,
+                                      .fini = fini};
+
+int main(int argc, char **argv) {
+	return node_main(argc, argv, &role);
+}
