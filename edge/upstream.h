@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include "common/registry/registry.h"
 #include "common/relay/pool.h"
 #include "common/stream/stream.h"
 

@@ -125,7 +125,7 @@ static const char *reason_of(int status) {
 	switch (status) {
 #define REASON(number, name, text)                                                                                     \
 	case number:                                                                                                       \
-		return text;
+		return #text;
 		HTTP_STATUS_MAP(REASON)
 #undef REASON
 	}
@@ -319,7 +319,7 @@ static const http_parser_settings settings = {.on_url = on_url,
                                               .on_body = on_body,
                                               .on_message_complete = on_message_complete};
 
-static enum http_method method_of(unsigned method) {
+static enum http_verb method_of(unsigned method) {
 	switch (method) {
 	case HTTP_GET:
 		return HTTP_GET_METHOD;

@@ -11,7 +11,7 @@
 typedef void (*http_handler_fn)(struct http_exchange *x);
 
 struct http_route {
-	unsigned methods; /* of enum http_method; HEAD comes with GET, OPTIONS is answered for all */
+	unsigned methods; /* of enum http_verb; HEAD comes with GET, OPTIONS is answered for all */
 	const char
 	    *pattern; /* "/api/v1/streams/{app}/{name}": a placeholder matches one segment, "{x}.flv" a segment's front */
 	http_handler_fn handler;

@@ -93,7 +93,8 @@ static int render_head(const struct view *v, const struct entry *e, enum flv_for
 		return 0;
 	buffer_init(&out, 0);
 	if (t->metadata) {
-		m = (struct flv_message){.type = FLV_SCRIPT, .timestamp_ms = now, .payload = bytes_slice(t->metadata)};
+		/* At 0, whatever the time is: FFmpeg takes metadata of a later time for a track of texts. */
+		m = (struct flv_message){.type = FLV_SCRIPT, .payload = bytes_slice(t->metadata)};
 		put(&out, framing, &m);
 	}
 	for (size_t i = 0; i < t->count; i++)
