@@ -103,10 +103,11 @@ static size_t read_texts(const struct walk *w, const yaml_node_t *sequence, cons
 	return count;
 }
 
-/* A value: a scalar, or a sequence of scalars. */
+/* A value: a scalar, or where the key takes a list a sequence of scalars. */
 static void read_value(struct walk *w, const struct scope *s, const yaml_node_t *key, const yaml_node_t *value) {
 	const char *texts[CONFIG_LIST_MAX];
 	size_t count = 0;
+	const struct config_row *row = config_row_find(s->section, text_of(key));
 	/* What is not there has no place of its own. */
 	struct config_place place = place_of(w, is_nothing(value) ? key : value);
 	bool is_list = value->type == YAML_SEQUENCE_NODE;
@@ -114,7 +115,9 @@ static void read_value(struct walk *w, const struct scope *s, const yaml_node_t 
 		texts[count++] = text_of(value);
 	else if (is_list)
 		count = read_texts(w, value, texts);
-	if (count == 0 && is_list && value->data.sequence.items.start < value->data.sequence.items.top)
+	if (is_list && row && row->type != CONFIG_TYPE_addresses)
+		config_mistake(w->build, &place, "%s.%.80s: expected one value, found a list", s->path, text_of(key));
+	else if (count == 0 && is_list && value->data.sequence.items.start < value->data.sequence.items.top)
 		config_mistake(w->build, &place, "%s.%.80s: expected a list of at most %d texts", s->path, text_of(key),
 		               CONFIG_LIST_MAX);
 	else if (count == 0 && !is_list && !is_nothing(value))
