@@ -220,6 +220,8 @@ static void on_flush(struct turn_task *task) {
 		fail(c, err);
 	else if (c->lingering && !c->writing)
 		begin_linger_shutdown(c);
+	else if (!c->writing && c->ops->on_writable)
+		c->ops->on_writable(c);
 }
 
 static void on_written(uv_write_t *request, int status) {

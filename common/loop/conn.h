@@ -27,7 +27,8 @@ struct listener;
 struct conn_ops {
 	/* `data` is borrowed for the call. */
 	void (*on_read)(struct conn *, const uint8_t *data, size_t size);
-	/* What had been queued while the socket was full is sent: conn_blocked is false again. May be NULL. */
+	/* Nothing is queued any more: what conn_send queued, or what was kept while the socket was full, is sent. May be
+	 * NULL. */
 	void (*on_writable)(struct conn *);
 	/* The peer ended (UV_EOF) or the socket failed. Nothing is closed yet: call conn_close, now or after more sends. */
 	void (*on_end)(struct conn *, int error);

@@ -54,6 +54,7 @@ class Node:
         self.children, self.role, self.name = children, role, name or role
         self.settings = dict(settings or {})
         self.env = env
+        self.command_options = []  # beside the --set of each setting
         self.folder = children.folder / self.name
         self.folder.mkdir()
         self.log_path = children.folder / f"{self.name}.log"
@@ -86,7 +87,7 @@ class Node:
             **self.settings,
         }
         sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]
-        return [program(self.role), *sets]
+        return [program(self.role), *self.command_options, *sets]
 
     def start(self):
         for attempt in range(3):
