@@ -171,7 +171,7 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	}
 	take_previous(g, c);
 	g->holder = i;
-	g->epoch = c->epoch;
+	g->epoch = g->stream->epoch = c->epoch; /* from now on nothing older is appended */
 	g->timeline = timeline_new(g->stream->config, c->epoch, &g->run, &timeline_ops, g);
 	if (!g->timeline) {
 		g->holder = NULL;

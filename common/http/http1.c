@@ -1,6 +1,6 @@
 /*
- * http1.c: HTTP/1.1 (RFC 9112) on http-parser: one request at a time on a connection, which is kept; what a client
- * sends ahead waits.
+ * http1.c: connections of HTTP/1.1 (RFC 9112): one request at a time on a connection, which is kept; what a client
+ * sends ahead waits, one read's worth here and the rest in the kernel.
  *
  *   phase     | means                                       | leaves by
  *   READING   | a request is awaited or arriving            | its end
@@ -9,32 +9,38 @@
  *   CLOSING   | nothing more is heard or said               | on_closed: freed
  */
 #include "common/base/buffer.h"
+#include "common/base/clock.h"
 #include "common/base/logger.h"
 #include "common/base/metrics.h"
+#include "common/http/http1_parser.h"
 #include "common/http/server.h"
 
 #include <http_parser.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <uv.h>
 
-enum { AHEAD_MAX = 16384, BODY_MAX = 65536, CLOSE_AFTER_MS = 2000, URL_MAX = 4096 };
+enum {
+	CLOSE_AFTER_MS = 2000,
+	QUEUE_MARK = 65536 /* with more queued, the next request waits */
+};
 
 struct http1 {
 	struct http_exchange exchange; /* first, so that it leads here */
 	struct conn conn;
 	struct list node;
 	enum { HTTP1_READING, HTTP1_ANSWERING, HTTP1_STREAMING, HTTP1_CLOSING } phase;
-	http_parser parser;
+	struct http1_parser parser;
 	struct timer timer;
-	struct buffer url;   /* of the request; decoded in place */
-	struct buffer ahead; /* what came while a request was answered */
-	size_t head_bytes, body_bytes;
-	bool keep_alive, http_1_0, begun; /* begun: a request has begun to arrive */
-	uint64_t answering_since_ms;
-	const char *refusal; /* a limit that the parser's callbacks met */
-	int refusal_status;
+	struct bytes *ahead; /* what came while a request was answered: reading pauses; NULL: nothing */
+	size_t ahead_at;     /* bytes of it that are done with */
+	struct turn_task resume;
+	bool keep_alive;
 };
+
+/* Connections are many. */
+_Static_assert(sizeof(struct http1) < 2048, "a viewer's connection must stay small");
 
 static struct http1 *http1_of(struct conn *c) {
 	return list_entry(c, struct http1, conn);
@@ -50,12 +56,22 @@ static const struct config_node *config_of(const struct http1 *h) {
 
 /* --- the end --- */
 
+/* Forgets what came ahead; the client's end is heard again. */
+static void drop_ahead(struct http1 *h) {
+	if (!h->ahead)
+		return;
+	bytes_unref(&h->ahead);
+	conn_read_resume(&h->conn);
+}
+
 static void close_now(struct http1 *h, bool politely) {
 	if (h->phase == HTTP1_CLOSING)
 		return;
 	bool told = h->phase == HTTP1_ANSWERING || h->phase == HTTP1_STREAMING;
 	h->phase = HTTP1_CLOSING;
 	timer_stop(&h->timer);
+	list_remove(&h->resume.node);
+	drop_ahead(h);
 	if (told && h->exchange.on_gone)
 		h->exchange.on_gone(&h->exchange);
 	if (politely)
@@ -67,15 +83,15 @@ static void close_now(struct http1 *h, bool politely) {
 static void on_closed(struct conn *c) {
 	struct http1 *h = http1_of(c);
 	list_remove(&h->node);
-	buffer_fini(&h->url);
-	buffer_fini(&h->ahead);
+	http1_parser_fini(&h->parser);
 	free(h);
 	metric_dec(M_CONNECTIONS_HTTP);
 }
 
+/* A client that ends its side after its last request still gets the answers that are on their way. */
 static void on_end(struct conn *c, int error) {
-	(void)error;
-	close_now(http1_of(c), false);
+	struct http1 *h = http1_of(c);
+	close_now(h, error == UV_EOF && h->phase == HTTP1_READING && conn_queued(c) > 0);
 }
 
 /* --- time --- */
@@ -87,36 +103,41 @@ static void arm(struct http1 *h, int64_t delay_ms) {
 
 static void await_request(struct http1 *h) {
 	h->phase = HTTP1_READING;
-	h->begun = false;
-	h->head_bytes = h->body_bytes = 0;
-	h->refusal = NULL;
 	h->exchange.on_gone = NULL;
 	h->exchange.on_writable = NULL;
 	h->exchange.handler = NULL;
-	buffer_clear(&h->url);
-	http_parser_init(&h->parser, HTTP_REQUEST);
-	h->parser.data = h;
+	http1_parser_reset(&h->parser);
 	arm(h, config_of(h)->http_idle_timeout);
+}
+
+/* The answer to what never reached a handler. */
+static void refuse(struct http1 *h, int status, const char *code, const char *message) {
+	metric_inc(M_HTTP_REFUSED);
+	h->phase = HTTP1_ANSWERING;
+	h->keep_alive = false;
+	h->exchange.method = HTTP_GET_METHOD;
+	http_respond_error(&h->exchange, status, code, message);
+}
+
+static void check_stalled(struct http1 *h) {
+	uint64_t limit = (uint64_t)config_of(h)->limits_stalled_viewer;
+	uint64_t stalled = conn_blocked(&h->conn) ? worker_now_ms(h->exchange.worker) - h->conn.last_written_ms : 0;
+	if (stalled < limit) {
+		arm(h, (int64_t)(limit - stalled));
+		return;
+	}
+	log_info("http viewer closed: it took nothing for limits.stalled_viewer", log_str("remote", h->exchange.remote));
+	close_now(h, false);
 }
 
 static void on_timer(struct timer *t) {
 	struct http1 *h = list_entry(t, struct http1, timer);
-	if (h->phase == HTTP1_STREAMING) {
-		uint64_t stalled = worker_now_ms(h->exchange.worker) - h->conn.last_written_ms;
-		if (conn_blocked(&h->conn) && stalled >= (uint64_t)config_of(h)->limits_stalled_viewer) {
-			log_info("http viewer closed: it took nothing for limits.stalled_viewer",
-			         log_str("remote", h->exchange.remote));
-			close_now(h, false);
-		} else {
-			arm(h, config_of(h)->limits_stalled_viewer);
-		}
-	} else if (h->begun) {
-		h->phase = HTTP1_ANSWERING; /* the answer is ours */
-		h->keep_alive = false;
-		http_respond_error(&h->exchange, 408, "timeout", "the request did not arrive within http.header_timeout");
-	} else {
+	if (h->phase == HTTP1_STREAMING)
+		check_stalled(h);
+	else if (h->parser.phase != HTTP1_BEFORE)
+		refuse(h, 408, "timeout", "the request did not arrive within http.header_timeout");
+	else
 		close_now(h, false);
-	}
 }
 
 /* --- answering --- */
@@ -132,16 +153,27 @@ static const char *reason_of(int status) {
 	return "Unknown";
 }
 
+/* RFC 9110, 5.6.7. */
+static const char *date_now(char *out, size_t size) {
+	time_t now = (time_t)(clock_wall_us() / 1000000);
+	struct tm tm;
+	out[0] = '\0';
+	if (gmtime_r(&now, &tm))
+		strftime(out, size, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	return out;
+}
+
 static void write_head(struct http1 *h, struct buffer *out, int status, const char *content_type, const char *headers) {
-	buffer_printf(out, "HTTP/1.1 %d %s\r\nServer: weir\r\nAccess-Control-Allow-Origin: *\r\n", status,
-	              reason_of(status));
+	char date[40];
+	buffer_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\nServer: weir\r\nAccess-Control-Allow-Origin: *\r\n", status,
+	              reason_of(status), date_now(date, sizeof date));
 	if (content_type)
 		buffer_printf(out, "Content-Type: %s\r\n", content_type);
 	if (headers)
 		buffer_append_string(out, headers);
 	if (!h->keep_alive)
 		buffer_append_string(out, "Connection: close\r\n");
-	else if (h->http_1_0)
+	else if (h->parser.request.http_1_0)
 		buffer_append_string(out, "Connection: keep-alive\r\n");
 }
 
@@ -155,8 +187,6 @@ static bool send_buffer(struct http1 *h, struct buffer *out) {
 	return false;
 }
 
-static void feed(struct http1 *h, const uint8_t *data, size_t size);
-
 /* The answer is complete: the next request, or the end. */
 static void answered(struct http1 *h) {
 	if (h->phase == HTTP1_CLOSING)
@@ -167,18 +197,15 @@ static void answered(struct http1 *h) {
 		return;
 	}
 	await_request(h);
-	if (h->ahead.size && h->phase == HTTP1_READING) {
-		struct buffer ahead = h->ahead;
-		buffer_init(&h->ahead, AHEAD_MAX);
-		feed(h, ahead.block->data, ahead.size);
-		buffer_fini(&ahead);
-	}
+	if (h->ahead && h->phase == HTTP1_READING)
+		worker_at_turn_end(h->exchange.worker, &h->resume);
 }
 
 void http_respond(struct http_exchange *x, int status, const char *content_type, const char *headers,
                   struct bytes *body) {
 	struct http1 *h = of_exchange(x);
 	struct buffer out;
+	x->on_gone = NULL; /* the handler is done with it, even if the answer cannot be sent */
 	buffer_init(&out, 0);
 	write_head(h, &out, status, content_type, headers);
 	if (status != 204)
@@ -186,14 +213,16 @@ void http_respond(struct http_exchange *x, int status, const char *content_type,
 	buffer_append_string(&out, "\r\n");
 	bool with_body = body && x->method != HTTP_HEAD_METHOD && status != 204;
 	bool sent = send_buffer(h, &out);
-	if (sent && with_body)
-		conn_send(&h->conn, bytes_ref(body));
+	if (sent && with_body && conn_send(&h->conn, bytes_ref(body))) {
+		close_now(h, false);
+		sent = false;
+	}
 	bytes_unref(&body);
 	if (sent)
 		answered(h);
 }
 
-/* Texts of our own: nothing in them needs escaping but what a caller quotes of a request, which is printable. */
+/* Texts of our own: what a caller quotes of a request is printable. */
 static void write_json_text(struct buffer *out, const char *text) {
 	for (; *text; text++) {
 		if (*text == '"' || *text == '\\')
@@ -214,17 +243,17 @@ void http_respond_error(struct http_exchange *x, int status, const char *code, c
 }
 
 enum http_framing http_stream_framing(const struct http_exchange *x) {
-	return ((const struct http1 *)x)->http_1_0 ? HTTP_FRAMING_IDENTITY : HTTP_FRAMING_CHUNKED;
+	return ((const struct http1 *)x)->parser.request.http_1_0 ? HTTP_FRAMING_IDENTITY : HTTP_FRAMING_CHUNKED;
 }
 
 bool http_stream_begin(struct http_exchange *x, int status, const char *content_type, const char *headers) {
 	struct http1 *h = of_exchange(x);
 	struct buffer out;
-	if (h->http_1_0)
+	if (h->parser.request.http_1_0)
 		h->keep_alive = false;
 	buffer_init(&out, 0);
 	write_head(h, &out, status, content_type, headers);
-	if (!h->http_1_0)
+	if (!h->parser.request.http_1_0)
 		buffer_append_string(&out, "Transfer-Encoding: chunked\r\n");
 	buffer_append_string(&out, "\r\n");
 	if (!send_buffer(h, &out))
@@ -236,8 +265,8 @@ bool http_stream_begin(struct http_exchange *x, int status, const char *content_
 	h->phase = HTTP1_STREAMING;
 	x->path = x->query = "";
 	memset(x->params, 0, sizeof x->params);
-	buffer_fini(&h->url);
-	buffer_fini(&h->ahead);
+	buffer_fini(&h->parser.request.target);
+	drop_ahead(h);
 	arm(h, config_of(h)->limits_stalled_viewer);
 	return h->phase == HTTP1_STREAMING;
 }
@@ -248,7 +277,8 @@ struct conn *http_stream_conn(struct http_exchange *x) {
 
 void http_stream_end(struct http_exchange *x) {
 	struct http1 *h = of_exchange(x);
-	if (!h->http_1_0) {
+	x->on_gone = NULL;
+	if (!h->parser.request.http_1_0) {
 		struct buffer out;
 		buffer_init(&out, 0);
 		buffer_append_string(&out, "0\r\n\r\n");
@@ -268,145 +298,98 @@ void http_stream_abort(struct http_exchange *x, const char *why) {
 
 /* --- reading --- */
 
-static int refuse(struct http1 *h, int status, const char *why) {
-	h->refusal = why;
-	h->refusal_status = status;
-	return 1;
-}
-
-static int count_head(struct http1 *h, size_t size) {
-	h->head_bytes += size;
-	return h->head_bytes > (size_t)config_of(h)->http_max_header
-	           ? refuse(h, 431, "the request's head is larger than http.max_header")
-	           : 0;
-}
-
-static int on_url(http_parser *p, const char *at, size_t size) {
-	struct http1 *h = p->data;
-	buffer_append(&h->url, at, size);
-	return h->url.size > URL_MAX || buffer_error(&h->url) ? refuse(h, 414, "the URL is too long") : 0;
-}
-
-static int on_header(http_parser *p, const char *at, size_t size) {
-	(void)at;
-	return count_head(p->data, size + 1);
-}
-
-static int on_body(http_parser *p, const char *at, size_t size) {
-	struct http1 *h = p->data;
-	(void)at;
-	h->body_bytes += size;
-	return h->body_bytes > BODY_MAX ? refuse(h, 413, "the request's body is too large") : 0;
-}
-
-static int on_headers_complete(http_parser *p) {
-	struct http1 *h = p->data;
-	if ((p->flags & F_CONTENTLENGTH) && (p->flags & F_CHUNKED))
-		return refuse(h, 400, "both Content-Length and Transfer-Encoding");
-	return 0;
-}
-
-/* Stops the parser behind the message; the rest waits. */
-static int on_message_complete(http_parser *p) {
-	http_parser_pause(p, 1);
-	return 0;
-}
-
-static const http_parser_settings settings = {.on_url = on_url,
-                                              .on_header_field = on_header,
-                                              .on_header_value = on_header,
-                                              .on_headers_complete = on_headers_complete,
-                                              .on_body = on_body,
-                                              .on_message_complete = on_message_complete};
-
-static enum http_verb method_of(unsigned method) {
-	switch (method) {
-	case HTTP_GET:
-		return HTTP_GET_METHOD;
-	case HTTP_HEAD:
-		return HTTP_HEAD_METHOD;
-	case HTTP_OPTIONS:
-		return HTTP_OPTIONS_METHOD;
-	case HTTP_POST:
-		return HTTP_POST_METHOD;
-	case HTTP_DELETE:
-		return HTTP_DELETE_METHOD;
-	default:
-		return 0;
-	}
-}
-
+/* The parser has ended the target with a NUL. */
 static void answer_request(struct http1 *h) {
 	struct http_exchange *x = &h->exchange;
+	char *path = (char *)h->parser.request.target.block->data;
+	char *query = strchr(path, '?');
 	h->phase = HTTP1_ANSWERING;
 	timer_stop(&h->timer);
-	h->keep_alive = http_should_keep_alive(&h->parser);
-	h->http_1_0 = h->parser.http_major == 1 && h->parser.http_minor == 0;
-	x->method = method_of(h->parser.method);
+	h->keep_alive = h->parser.request.keep_alive;
+	x->method = h->parser.request.method;
 	memset(x->params, 0, sizeof x->params);
-	buffer_u8(&h->url, 0);
-	char *path = h->url.block ? (char *)h->url.block->data : NULL;
-	if (buffer_error(&h->url) || !path) {
-		h->keep_alive = false;
-		http_respond_error(x, 503, "out_of_memory", "out of memory");
-		return;
-	}
-	char *query = strchr(path, '?');
 	if (query)
 		*query++ = '\0';
 	x->path = path;
 	x->query = query ? query : "";
-	if (*path != '/' || http_path_decode(path))
+	metric_inc(M_HTTP_REQUESTS);
+	if (http_path_decode(path))
 		http_respond_error(x, 400, "bad_path", "the path cannot be read");
 	else
 		http_route(x->server, x, path);
 }
 
-static void answer_error(struct http1 *h, enum http_errno error) {
-	h->phase = HTTP1_ANSWERING;
-	h->keep_alive = false;
-	h->exchange.method = HTTP_GET_METHOD;
-	if (h->refusal)
-		http_respond_error(&h->exchange, h->refusal_status, "refused", h->refusal);
-	else
-		http_respond_error(&h->exchange, 400, "bad_request", http_errno_description(error));
+static void send_continue(struct http1 *h) {
+	struct buffer out;
+	buffer_init(&out, 0);
+	buffer_append_string(&out, "HTTP/1.1 100 Continue\r\n\r\n");
+	send_buffer(h, &out);
 }
 
-static void feed(struct http1 *h, const uint8_t *data, size_t size) {
-	if (size && !h->begun) {
-		h->begun = true;
-		arm(h, config_of(h)->http_header_timeout);
-	}
-	size_t parsed = http_parser_execute(&h->parser, &settings, (const char *)data, size);
-	enum http_errno error = HTTP_PARSER_ERRNO(&h->parser);
-	if (error != HPE_PAUSED) {
-		if (error != HPE_OK || h->parser.upgrade)
-			answer_error(h, error);
-		return;
-	}
-	if (parsed < size)
-		buffer_append(&h->ahead, data + parsed, size - parsed);
-	if (buffer_error(&h->ahead))
-		close_now(h, false);
-	else
+/* One step of the parser. How many of the bytes are done with. */
+static size_t feed_parser(struct http1 *h, struct slice data) {
+	size_t taken;
+	bool began = h->parser.phase != HTTP1_BEFORE;
+	enum http1_event event = http1_parser_feed(&h->parser, data, &taken);
+	if (event == HTTP1_REQUEST)
 		answer_request(h);
+	else if (event == HTTP1_REFUSED)
+		refuse(h, h->parser.problem->status, h->parser.problem->code, h->parser.problem->message);
+	else if (!began && h->parser.phase != HTTP1_BEFORE)
+		arm(h, config_of(h)->http_header_timeout);
+	if (event == HTTP1_CONTINUE && h->phase == HTTP1_READING)
+		send_continue(h);
+	return taken;
+}
+
+/* Answers requests until one has to be waited for, or many answers wait for the client. How many of the bytes are done
+ * with. */
+static size_t feed(struct http1 *h, const uint8_t *data, size_t size) {
+	size_t at = 0;
+	while (at < size && h->phase == HTTP1_READING && conn_queued(&h->conn) <= QUEUE_MARK)
+		at += feed_parser(h, (struct slice){data + at, size - at});
+	return at;
+}
+
+/* What came ahead, once the answers before it are on their way. */
+static void resume(struct http1 *h) {
+	if (h->phase != HTTP1_READING || !h->ahead || conn_blocked(&h->conn))
+		return; /* blocked: on_writable comes */
+	h->ahead_at += feed(h, h->ahead->data + h->ahead_at, h->ahead->size - h->ahead_at);
+	if (h->ahead && h->ahead_at == h->ahead->size)
+		drop_ahead(h);
+	else if (h->phase == HTTP1_READING)
+		worker_at_turn_end(h->exchange.worker, &h->resume);
+}
+
+static void on_resume(struct turn_task *task) {
+	resume(list_entry(task, struct http1, resume));
 }
 
 static void on_read(struct conn *c, const uint8_t *data, size_t size) {
 	struct http1 *h = http1_of(c);
-	if (h->phase == HTTP1_READING) {
-		feed(h, data, size);
-	} else if (h->phase == HTTP1_ANSWERING) {
-		buffer_append(&h->ahead, data, size);
-		if (buffer_error(&h->ahead))
-			close_now(h, false);
+	if (h->phase == HTTP1_STREAMING || h->phase == HTTP1_CLOSING)
+		return;
+	size_t taken = feed(h, data, size);
+	if (taken == size || (h->phase != HTTP1_READING && h->phase != HTTP1_ANSWERING))
+		return;
+	h->ahead = bytes_copy(data + taken, size - taken);
+	h->ahead_at = 0;
+	if (!h->ahead) {
+		close_now(h, false);
+		return;
 	}
+	conn_read_pause(c);
+	if (h->phase == HTTP1_READING)
+		worker_at_turn_end(h->exchange.worker, &h->resume);
 }
 
 static void on_writable(struct conn *c) {
 	struct http1 *h = http1_of(c);
 	if (h->phase == HTTP1_STREAMING && h->exchange.on_writable)
 		h->exchange.on_writable(&h->exchange);
+	else
+		resume(h);
 }
 
 static const struct conn_ops conn_ops = {
@@ -422,9 +405,11 @@ void http_server_accept(struct http_server *s, struct listener *l) {
 	}
 	h->exchange.server = s;
 	h->exchange.worker = s->worker;
-	buffer_init(&h->url, 2 * URL_MAX);
-	buffer_init(&h->ahead, AHEAD_MAX);
+	const struct config_node *config = config_node(s->config);
+	const struct http1_limits limits = {.head = (size_t)config->http_max_header, .body = (size_t)config->http_max_body};
+	http1_parser_init(&h->parser, &limits);
 	timer_init(&h->timer, s->worker, on_timer);
+	turn_task_init(&h->resume, on_resume);
 	if (conn_accept(&h->conn, l, &conn_ops)) {
 		free(h);
 		return;

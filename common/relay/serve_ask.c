@@ -38,7 +38,7 @@ static void answer_locate(struct worker *home, struct message *message) {
 	const struct stream *s = streams_find(home, &q->name);
 	Weir__Relay__Located h_body = WEIR__RELAY__LOCATED__INIT;
 	h_body.id = q->id;
-	h_body.found = s && s->phase != STREAM_PENDING;
+	h_body.found = s && s->epoch;
 	h_body.epoch = h_body.found ? s->epoch : 0;
 	h_body.node = (char *)q->server->self->id;
 	h_body.waiting = h_body.found && s->phase == STREAM_WAITING;

@@ -346,7 +346,8 @@ static struct stream *stream_for(struct worker *home, const struct feed *f) {
 	struct stream *s = streams_find(home, &f->name);
 	if (f->flags & MIRROR_WAIT)
 		return s ? s : streams_get(home, &f->name);
-	return s && s->phase != STREAM_PENDING ? s : NULL;
+	/* A stream that the role holds already, claimed but without a frame yet, is about to be there. */
+	return s && (s->phase != STREAM_PENDING || s->role) ? s : NULL;
 }
 
 void stream_add_feed(struct worker *home, struct feed *f) {
