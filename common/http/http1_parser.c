@@ -253,9 +253,17 @@ static const struct http1_problem *check_body(const struct head *h) {
 	return h->length > h->parser->limits.body ? &body_large : NULL;
 }
 
-static const struct http1_problem *check_head(struct head *h) {
+/* The name of the protocol, which http-parser reads over: the request line ends in "HTTP/1.1". */
+static bool names_http(struct slice text) {
+	const uint8_t *end = memchr(text.data, '\r', text.size);
+	return end && end - text.data > 9 && memcmp(end - 9, " HTTP/", 6) == 0;
+}
+
+static const struct http1_problem *check_head(struct head *h, struct slice text) {
 	if (h->version != 10 && h->version != 11)
 		return &bad_version;
+	if (!names_http(text))
+		return &malformed;
 	if (h->hosts > 1 || (h->hosts == 0 && h->version == 11))
 		return &bad_host;
 	const struct http1_problem *problem = check_body(h);
@@ -286,7 +294,7 @@ static enum http1_event read_head(struct http1_parser *p, struct slice text) {
 	struct head h = {.parser = p};
 	const struct http1_problem *problem = run_parser(&h, text);
 	if (!problem)
-		problem = check_head(&h);
+		problem = check_head(&h, text);
 	buffer_fini(&p->head);
 	return problem ? refuse(p, problem) : begin_body(p, &h);
 }

@@ -1,4 +1,5 @@
 #include "common/loop/conn.h"
+#include "common/loop/conn_parts.h"
 
 #include "common/base/metrics.h"
 #include "common/loop/limits.h"
@@ -22,16 +23,6 @@ struct conn_pending {
 	size_t bytes;
 	uv_write_t request;
 	struct timer linger;
-};
-
-/* A connection being made: libuv's requests outlive conn_close. */
-struct conn_connect {
-	struct conn *conn; /* NULL: closed meanwhile */
-	struct worker *worker;
-	uv_getaddrinfo_t resolve;
-	uv_connect_t connect;
-	struct timer timeout;
-	unsigned requests;
 };
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
@@ -289,15 +280,12 @@ int conn_try_writev(struct conn *c, const struct conn_slice *slices, size_t coun
 	if (c->writing || count == 0)
 		return 0;
 	uv_buf_t bufs[2 * CONN_WRITEV_MAX];
-	size_t queued, total;
+	size_t queued;
 	unsigned n = pending_bufs(c, bufs, &queued);
-	total = queued;
 	/* A queue too long for one call goes first, alone. */
 	size_t own = c->pending && c->pending->count > n ? 0 : count;
-	for (size_t i = 0; i < own; i++) {
+	for (size_t i = 0; i < own; i++)
 		bufs[n++] = uv_buf_init((char *)slices[i].data, (unsigned)slices[i].size);
-		total += slices[i].size;
-	}
 	int r = write_now(c, bufs, n);
 	if (r < 0)
 		return r;
@@ -331,7 +319,7 @@ size_t conn_queued(const struct conn *c) {
 
 /* --- opening --- */
 
-static void conn_init(struct conn *c, struct worker *w, const struct conn_ops *ops) {
+void conn_init(struct conn *c, struct worker *w, const struct conn_ops *ops) {
 	memset(c, 0, sizeof *c);
 	c->worker = w;
 	c->ops = ops;
@@ -339,7 +327,7 @@ static void conn_init(struct conn *c, struct worker *w, const struct conn_ops *o
 	turn_task_init(&c->flush, on_flush);
 }
 
-static int init_handle(struct conn *c, bool is_unix) {
+int conn_init_handle(struct conn *c, bool is_unix) {
 	int err = is_unix ? uv_pipe_init(&c->worker->loop, &c->pipe, 0) : uv_tcp_init(&c->worker->loop, &c->tcp);
 	if (err)
 		return err;
@@ -348,7 +336,7 @@ static int init_handle(struct conn *c, bool is_unix) {
 	return 0;
 }
 
-static void begin_reading(struct conn *c) {
+void conn_begin_reading(struct conn *c) {
 	if (c->handle.type == UV_TCP) {
 		uv_tcp_nodelay(&c->tcp, 1);
 		uv_tcp_keepalive(&c->tcp, 1, 60);
@@ -364,7 +352,7 @@ int conn_accept(struct conn *c, struct listener *l, const struct conn_ops *ops) 
 		return UV_ENFILE;
 	}
 	conn_init(c, l->worker, ops);
-	int err = init_handle(c, l->is_unix);
+	int err = conn_init_handle(c, l->is_unix);
 	if (err) {
 		limits_release(l->worker);
 		return err;
@@ -372,7 +360,7 @@ int conn_accept(struct conn *c, struct listener *l, const struct conn_ops *ops) 
 	c->limited = true;
 	metric_inc(M_ACCEPTED);
 	if (uv_accept(&l->stream, &c->stream) == 0)
-		begin_reading(c);
+		conn_begin_reading(c);
 	else
 		conn_close(c);
 	return 0;
@@ -384,7 +372,7 @@ int conn_adopt(struct conn *c, struct worker *w, int fd, bool is_unix, const str
 		return UV_ENFILE;
 	}
 	conn_init(c, w, ops);
-	int err = init_handle(c, is_unix);
+	int err = conn_init_handle(c, is_unix);
 	if (err) {
 		limits_release(w);
 		close(fd);
@@ -396,7 +384,7 @@ int conn_adopt(struct conn *c, struct worker *w, int fd, bool is_unix, const str
 		close(fd);
 		conn_close(c);
 	} else {
-		begin_reading(c);
+		conn_begin_reading(c);
 	}
 	return 0;
 }
@@ -413,101 +401,6 @@ int conn_detach(struct conn *c) {
 		return uv_translate_sys_error(errno);
 	conn_close(c);
 	return copy;
-}
-
-/* --- connecting --- */
-
-static void connect_release(struct conn_connect *k) {
-	if (k->requests || k->conn)
-		return;
-	worker_release(k->worker);
-	free(k);
-}
-
-/* The attempt is over; the conn hears of it unless it was closed. */
-static void connect_done(struct conn_connect *k, int err) {
-	struct conn *c = k->conn;
-	timer_stop(&k->timeout);
-	k->conn = NULL;
-	if (c) {
-		c->connecting = NULL;
-		if (!err)
-			begin_reading(c);
-		if (!c->closing)
-			c->ops->on_connect(c, err);
-	}
-}
-
-static void on_connect_timeout(struct timer *t) {
-	struct conn_connect *k = list_entry(t, struct conn_connect, timeout);
-	connect_done(k, UV_ETIMEDOUT);
-	connect_release(k);
-}
-
-static void on_connected(uv_connect_t *request, int status) {
-	struct conn_connect *k = request->data;
-	k->requests--;
-	if (k->conn)
-		connect_done(k, status);
-	connect_release(k);
-}
-
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *found) {
-	struct conn_connect *k = request->data;
-	k->requests--;
-	if (k->conn && !status) {
-		status = uv_tcp_connect(&k->connect, &k->conn->tcp, found->ai_addr, on_connected);
-		if (!status)
-			k->requests++;
-	}
-	if (status && k->conn)
-		connect_done(k, status);
-	uv_freeaddrinfo(found);
-	connect_release(k);
-}
-
-static int connect_begin(struct conn_connect *k, const struct address *to) {
-	if (to->is_unix) {
-		k->requests++;
-		uv_pipe_connect(&k->connect, &k->conn->pipe, to->host, on_connected);
-		return 0;
-	}
-	struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-	int err = uv_getaddrinfo(&k->worker->loop, &k->resolve, on_resolved, to->host, to->port, &hints);
-	if (!err)
-		k->requests++;
-	return err;
-}
-
-int conn_connect(struct conn *c, struct worker *w, const struct address *to, uint64_t timeout_ms,
-                 const struct conn_ops *ops) {
-	struct conn_connect *k = calloc(1, sizeof *k);
-	if (!k)
-		return UV_ENOMEM;
-	conn_init(c, w, ops);
-	k->worker = w;
-	k->conn = c;
-	k->resolve.data = k->connect.data = k;
-	timer_init(&k->timeout, w, on_connect_timeout);
-	int err = timer_start(&k->timeout, timeout_ms);
-	if (!err)
-		err = init_handle(c, to->is_unix);
-	if (err) {
-		timer_stop(&k->timeout);
-		free(k);
-		return err;
-	}
-	worker_hold(w);
-	c->connecting = k;
-	err = connect_begin(k, to);
-	if (err) {
-		k->conn = NULL;
-		c->connecting = NULL;
-		timer_stop(&k->timeout);
-		connect_release(k);
-		conn_close(c);
-	}
-	return 0;
 }
 
 /* --- closing --- */
@@ -529,12 +422,8 @@ void conn_close(struct conn *c) {
 	c->closing = true;
 	c->open = false;
 	list_remove(&c->flush.node);
-	if (c->connecting) {
-		timer_stop(&c->connecting->timeout);
-		uv_cancel((uv_req_t *)&c->connecting->resolve);
-		c->connecting->conn = NULL;
-		c->connecting = NULL;
-	}
+	if (c->connecting)
+		conn_connect_cancel(c);
 	if (c->pending)
 		timer_stop(&c->pending->linger);
 	uv_close(&c->handle, on_handle_closed);

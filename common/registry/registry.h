@@ -92,5 +92,8 @@ void registry_locate(struct registry *r, const struct stream_name *name, registr
 /* What was remembered of the name is old: a claim was announced. */
 void registry_hint(struct registry *r, const struct stream_name *name);
 
+/* What it shares with the node's other workers. */
+struct registry_shared *registry_shared_of(struct registry *r);
+
 /* No answer comes to that context any more. */
 void registry_forget(struct registry *r, void *context);

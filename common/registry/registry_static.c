@@ -241,6 +241,10 @@ void registry_hint(struct registry *r, const struct stream_name *name) {
 		s->not_found_ms = 0;
 }
 
+struct registry_shared *registry_shared_of(struct registry *r) {
+	return r->shared;
+}
+
 void registry_forget(struct registry *r, void *context) {
 	struct search *s, *next;
 	list_each (node, &r->claims) {

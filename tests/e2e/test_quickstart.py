@@ -1,6 +1,7 @@
 """deploy/quickstart as a new user runs it, with the programs under test."""
 import os
 import re
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -16,14 +17,19 @@ OPTIONS = ["--origin-rtmp", "--origin-http", "--relay", "--edge-rtmp", "--http",
 
 @pytest.fixture
 def ports():
-    return {option: free_port() for option in OPTIONS}
+    chosen = {option: free_port() for option in OPTIONS}
+    yield chosen
+    shutil.rmtree(state(chosen), ignore_errors=True)
+
+
+other_ports = ports
 
 
 @pytest.fixture
 def quickstart(children, ports):
-    def start(*more):
-        arguments = [part for option, port in ports.items() for part in (option, port)]
-        return children.start("quickstart", [ROOT / "deploy/quickstart", "--bin", BIN, *arguments, *more])
+    def start(*more, name="quickstart", at=None):
+        arguments = [part for option, port in (at or ports).items() for part in (option, port)]
+        return children.start(name, [ROOT / "deploy/quickstart", "--bin", BIN, *arguments, *more])
     return start
 
 
@@ -117,10 +123,9 @@ def test_its_end_takes_the_nodes_along_even_when_killed(quickstart, ports):
     wait_until(lambda: all(gone(pid) for pid in running.values()), 10, "the nodes end too")
 
 
-def test_two_run_side_by_side(quickstart, children, ports):
+def test_two_run_side_by_side(quickstart, other_ports):
     first = quickstart()
-    others = [part for option in OPTIONS for part in (option, free_port())]
-    second = children.start("second", [ROOT / "deploy/quickstart", "--bin", BIN, *others])
+    second = quickstart(name="second", at=other_ports)
     for child in (first, second):
         wait_started(child)
     for child in (first, second):

@@ -378,9 +378,14 @@ Test(config, an_override_without_a_key_is_refused) {
 }
 
 Test(config, a_secret_is_not_repeated_in_messages) {
-	const char *overrides[] = {"relay.secret=a,b", "relay.secret.x=hush", NULL};
-	parse_as(CONFIG_ORIGIN, "relay: {secret: [hush]}\n", NULL, overrides);
-	cr_assert_null(strstr(told(), "hush"));
+	const char *overrides[] = {"relay.secret=hush\1", "relay.secret.x=hush", NULL};
+	const char *environment[] = {"WEIR_RELAY__SECRET=hush\n", "WEIR_RELAY__SECRETS=hush", NULL};
+	const char *files[] = {"", "relay: {secret: [hush]}\n", "relay: {secret: {hush: 1}}\n", "relay: {secrt: hush}\n"};
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+		cr_assert_eq(parse_as(CONFIG_ORIGIN, files[i], environment, overrides), UV_EINVAL);
+		cr_assert_null(strstr(told(), "hush"), "%s", told());
+		cr_assert(strstr(told(), "WEIR_RELAY__SECRET: relay.secret: found a secret that is not one, expected a line"));
+	}
 }
 
 Test(config, a_file_that_cannot_be_read_is_named) {

@@ -1,0 +1,15 @@
+/*
+ * conn_parts.h: a conn's parts. Internal: conn.c (reading, sending, closing), conn_connect.c (opening one).
+ */
+#pragma once
+
+#include "common/loop/conn.h"
+
+void conn_init(struct conn *c, struct worker *w, const struct conn_ops *ops);
+int conn_init_handle(struct conn *c, bool is_unix);
+
+/* The socket is connected. */
+void conn_begin_reading(struct conn *c);
+
+/* The conn closes while it is connecting: the requests under way end by themselves. */
+void conn_connect_cancel(struct conn *c);

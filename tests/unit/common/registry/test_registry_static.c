@@ -1,0 +1,205 @@
+#include "common/base/clock.h"
+#include "common/registry/state.h"
+#include "tests/unit/common/loop/support.h"
+#include "tests/unit/common/registry/registry_contract.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum { NODES = 2 };
+
+/* Each node has a group of one worker, a configuration with a state_dir of its own, and a registry on its worker. */
+static struct node {
+	struct workers *group;
+	struct config *config;
+	struct registry_shared shared;
+	struct registry *registry;
+	const struct registry_peers *peers;
+	char dir[64];
+} nodes[NODES];
+
+static int start(struct worker *w, void *context) {
+	struct node *n = context;
+	return registry_static_new(&n->registry, w, &n->shared, n->peers);
+}
+
+static void stop(struct worker *w, void *context) {
+	(void)w;
+	registry_stop(((struct node *)context)->registry);
+}
+
+static void fini(struct worker *w, void *context) {
+	(void)w;
+	registry_free(&((struct node *)context)->registry);
+}
+
+static const struct worker_hooks hooks = {.start = start, .stop = stop, .fini = fini};
+
+static void start_node(int i) {
+	struct node *n = &nodes[i];
+	char override[128], id[16];
+	char *overrides[] = {override, NULL};
+	struct buffer why;
+	buffer_init(&why, 0);
+	snprintf(override, sizeof override, "node.state_dir=%s", n->dir);
+	snprintf(id, sizeof id, "node%d", i);
+	cr_assert_eq(config_parse(&n->config, CONFIG_ORIGIN, &(struct config_sources){.overrides = overrides}, &why), 0);
+	registry_shared_init(&n->shared, n->config, id);
+	cr_assert_eq(workers_start(&n->group, 1, &hooks, n), 0);
+	buffer_fini(&why);
+}
+
+static void stop_node(int i) {
+	cr_assert_eq(workers_stop(&nodes[i].group, 5000), 0);
+	config_free(&nodes[i].config);
+}
+
+static void open_nodes(void) {
+	clock_init();
+	for (int i = 0; i < NODES; i++) {
+		strcpy(nodes[i].dir, "/tmp/weir-registry-XXXXXX");
+		cr_assert(mkdtemp(nodes[i].dir));
+		start_node(i);
+	}
+}
+
+static void remove_dir(const char *dir) {
+	char path[400];
+	DIR *d = opendir(dir);
+	for (struct dirent *e; d && (e = readdir(d));) {
+		snprintf(path, sizeof path, "%s/%s", dir, e->d_name);
+		unlink(path);
+	}
+	if (d)
+		closedir(d);
+	rmdir(dir);
+}
+
+static void close_nodes(void) {
+	for (int i = 0; i < NODES; i++) {
+		stop_node(i);
+		remove_dir(nodes[i].dir);
+	}
+}
+
+static void restart_first(void) {
+	stop_node(0);
+	start_node(0);
+}
+
+/* --- running on a node --- */
+
+struct job {
+	struct node *node;
+	void (*fn)(struct registry *r, void *context);
+	void *context;
+	_Atomic int done;
+};
+
+static void run_job(struct worker *w, void *context) {
+	struct job *j = context;
+	(void)w;
+	j->fn(j->node->registry, j->context);
+	atomic_fetch_add(&j->done, 1);
+}
+
+static void on_node(int i, void (*fn)(struct registry *r, void *context), void *context) {
+	struct job j = {.node = &nodes[i], .fn = fn, .context = context};
+	call_on(workers_at(nodes[i].group, 0), run_job, &j);
+	wait_for_count(&j.done, 1);
+}
+
+static const struct registry_fixture fixture = {
+    .on_node = on_node, .restart = restart_first, .open = open_nodes, .close = close_nodes};
+
+REGISTRY_CONTRACT(registry_static, &fixture)
+
+/* --- the state file --- */
+
+Test(registry_state, lines_are_read_as_written_and_broken_ones_are_passed_over) {
+	struct state_record r = {.name = {.text = "live/cam1"},
+	                         .state = {.run = 1ull << 60, .epoch = 5, .number = 6, .wall_us = -7, .track = 9}},
+	                    back;
+	struct buffer b;
+	buffer_init(&b, 0);
+	state_write_record(&b, &r);
+	char line[256] = {0};
+	memcpy(line, b.block->data, b.size - 1);
+	cr_assert(state_parse_line(line, &back));
+	cr_assert_str_eq(back.name.text, "live/cam1");
+	cr_assert_eq(back.state.run, 1ull << 60);
+	cr_assert_eq(back.state.wall_us, -7);
+	cr_assert_eq(back.state.track, 9);
+	for (size_t cut = 0; cut + 1 < b.size - 1; cut++) {
+		char part[256] = {0};
+		memcpy(part, line, cut);
+		if (state_parse_line(part, &back))
+			cr_assert_eq(part[cut - 1] == line[cut - 1] && cut + 2 >= b.size - 1, true, "\"%s\" was taken", part);
+	}
+	cr_assert_not(state_parse_line("live/cam1 1 2 3 4 5 6 7 8 9 extra", &back));
+	cr_assert_not(state_parse_line("../x 1 2 3 4 5 6 7 8 9", &back));
+	buffer_fini(&b);
+}
+
+/* --- locate --- */
+
+static registry_locate_fn pending;
+static void *pending_context;
+static int asked;
+
+static void ask(void *context, const struct stream_name *name, registry_locate_fn answer, void *answer_context) {
+	(void)context;
+	cr_expect_str_eq(name->text, "live/cam1");
+	asked++;
+	pending = answer;
+	pending_context = answer_context;
+}
+
+static const struct registry_peers peers = {.ask = ask};
+static int located, found;
+
+static void on_located(void *context, const struct registry_location *l) {
+	(void)context;
+	located++;
+	found += l->found;
+}
+
+static const struct stream_name cam = {.text = "live/cam1"};
+
+static void locate_twice(struct registry *r, void *context) {
+	(void)context;
+	registry_locate(r, &cam, on_located, &located);
+	registry_locate(r, &cam, on_located, &found);
+	cr_expect_eq(asked, 1, "one question for a name at a time");
+	cr_expect_eq(located, 0);
+	pending(pending_context, &(struct registry_location){.found = true, .epoch = 9});
+	cr_expect_eq(located, 2);
+	cr_expect_eq(found, 2);
+}
+
+static void locate_missing(struct registry *r, void *context) {
+	(void)context;
+	registry_locate(r, &cam, on_located, NULL);
+	pending(pending_context, &(struct registry_location){0});
+	cr_expect_eq(asked, 2);
+	registry_locate(r, &cam, on_located, NULL);
+	cr_expect_eq(asked, 2, "what is not there is remembered for a moment");
+	cr_expect_eq(located, 4);
+	registry_hint(r, &cam);
+	registry_locate(r, &cam, on_located, NULL);
+	cr_expect_eq(asked, 3, "an announcement ends that");
+	registry_forget(r, NULL);
+	pending(pending_context, &(struct registry_location){.found = true});
+	cr_expect_eq(located, 4, "a lost interest is not answered");
+}
+
+Test(registry_static, locate_is_one_flight_with_a_memory_of_what_is_missing) {
+	nodes[0].peers = &peers;
+	open_nodes();
+	on_node(0, locate_twice, NULL);
+	on_node(0, locate_missing, NULL);
+	close_nodes();
+}
