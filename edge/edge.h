@@ -13,6 +13,7 @@ struct edge {
 	struct registry_peers peers;
 	struct registry *registry;
 	struct list flv_viewers;
+	uint64_t announced_epoch; /* the newest claim passed on to edges below */
 };
 
 static inline struct edge *edge_of(struct worker *w) {

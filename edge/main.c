@@ -7,6 +7,8 @@
 #include "edge/upstream.h"
 #include "edge/viewer_flv.h"
 
+#include <stdlib.h>
+
 /* --- links --- */
 
 static void on_up(struct upstream *u) {
@@ -18,7 +20,36 @@ static void on_down(struct upstream *u) {
 }
 
 static void on_announce(struct upstream *u, const struct stream_name *name, uint64_t epoch) {
-	upstream_announced(u->pool->owner, u, name, epoch);
+	struct edge *e = u->pool->owner;
+	upstream_announced(e, u, name, epoch);
+	if (epoch > e->announced_epoch) { /* each once, also where edges were linked in a circle */
+		e->announced_epoch = epoch;
+		relay_announce(&e->base.relay, name, epoch);
+	}
+}
+
+/* --- edges below ask where a stream is --- */
+
+struct asking_below {
+	relay_located_fn answer;
+	void *context;
+};
+
+static void on_located(void *context, const struct registry_location *l) {
+	struct asking_below *a = context;
+	a->answer(a->context, l->found, l->epoch);
+	free(a);
+}
+
+static void locate_above(struct worker *home, const struct stream_name *name, relay_located_fn fn, void *context) {
+	struct asking_below *a = malloc(sizeof *a);
+	if (!a || worker_stopping(home)) {
+		free(a);
+		fn(context, false, 0);
+		return;
+	}
+	*a = (struct asking_below){fn, context};
+	registry_locate(edge_of(home)->registry, name, on_located, a);
 }
 
 static const struct link_pool_ops pool_ops = {.on_up = on_up, .on_down = on_down, .on_announce = on_announce};
@@ -72,6 +103,7 @@ static int start(struct node_worker *n) {
 	list_init(&e->flv_viewers);
 	n->rtmp.may_play = n->rtmp.may_publish = true;
 	n->relay.wait_for_streams = n->relay.take_publishers = true;
+	n->relay.locate_above = locate_above;
 	n->http.owner = e;
 	http_server_add(&n->http, routes, sizeof routes / sizeof *routes);
 	e->peers = (struct registry_peers){.ask = upstream_ask, .context = e};

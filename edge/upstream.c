@@ -220,8 +220,7 @@ void upstream_announced(struct edge *e, struct upstream *u, const struct stream_
 	/* The origin that we pull from begins a new epoch: its entries come by themselves. */
 	if (!s || epoch <= stream->epoch || (s->state == PULLING && s->pull.upstream == u))
 		return;
-	log_info("stream is claimed", log_str("stream", name->text), log_u64("epoch", epoch),
-	         log_str("origin", u->peer));
+	log_info("stream is claimed", log_str("stream", name->text), log_u64("epoch", epoch), log_str("origin", u->peer));
 	begin_pull(s, u, epoch);
 }
 

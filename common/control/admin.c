@@ -119,6 +119,8 @@ void admin_add_node(json_t *array, const char *id, const char *role, const char 
 
 static void collect(struct worker *w, void *context, struct buffer *part) {
 	const struct asking *q = context;
+	if (!w->streams)
+		return; /* its start failed: the node is about to end */
 	struct admin *a = admin_of_worker(w);
 	json_t *array = json_array();
 	struct stream *s;
@@ -163,12 +165,19 @@ static void respond_json(struct http_exchange *x, int status, json_t *o) {
 	http_respond(x, dump ? status : 500, "application/json", "Cache-Control: no-store\r\n", body);
 }
 
-/* Several workers speak of the same thing (a node, a missing link): once is enough. */
+/* Several workers speak of the same thing, a node that each has a link to: it is told once. */
+static bool same(const json_t *a, const json_t *b) {
+	const char *ida = json_string_value(json_object_get(a, "id")), *idb = json_string_value(json_object_get(b, "id"));
+	if (ida && idb && *ida)
+		return strcmp(ida, idb) == 0;
+	return json_equal(a, b);
+}
+
 static bool contains(const json_t *array, const json_t *value) {
 	size_t i;
 	json_t *other;
 	json_array_foreach(array, i, other) {
-		if (json_equal(other, value))
+		if (same(other, value))
 			return true;
 	}
 	return false;

@@ -193,6 +193,12 @@ static const struct http1_problem *problem_of(enum http_errno err) {
 	}
 }
 
+/* The request line ends in "HTTP/" and a version. http-parser reads over that name. */
+static bool names_http(struct slice text) {
+	const uint8_t *end = memchr(text.data, '\r', text.size);
+	return end && end - text.data > 9 && memcmp(end - 9, " HTTP/", 6) == 0;
+}
+
 static const struct http1_problem *run_parser(struct head *h, struct slice text) {
 	static const http_parser_settings settings = {.on_url = on_url,
 	                                              .on_header_field = on_header_field,
@@ -205,9 +211,10 @@ static const struct http1_problem *run_parser(struct head *h, struct slice text)
 	size_t n = http_parser_execute(&hp, &settings, (const char *)text.data, text.size);
 	if (h->parser->problem)
 		return h->parser->problem;
-	if (HTTP_PARSER_ERRNO(&hp) != HPE_PAUSED || n != text.size)
-		return problem_of(HTTP_PARSER_ERRNO(&hp));
-	return NULL;
+	if (HTTP_PARSER_ERRNO(&hp) == HPE_PAUSED && n == text.size)
+		return NULL;
+	const struct http1_problem *problem = problem_of(HTTP_PARSER_ERRNO(&hp));
+	return problem == &bad_method && !names_http(text) ? &malformed : problem;
 }
 
 /* --- a head, checked --- */
@@ -251,12 +258,6 @@ static const struct http1_problem *check_body(const struct head *h) {
 	if (h->codings && (h->other_coding || !h->chunked))
 		return &bad_coding;
 	return h->length > h->parser->limits.body ? &body_large : NULL;
-}
-
-/* The name of the protocol, which http-parser reads over: the request line ends in "HTTP/1.1". */
-static bool names_http(struct slice text) {
-	const uint8_t *end = memchr(text.data, '\r', text.size);
-	return end && end - text.data > 9 && memcmp(end - 9, " HTTP/", 6) == 0;
 }
 
 static const struct http1_problem *check_head(struct head *h, struct slice text) {

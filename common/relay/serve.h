@@ -9,11 +9,17 @@
 #include "common/base/name.h"
 #include "common/relay/link.h"
 
+/* The answer to a Locate that this node's own streams cannot give; `waiting` is not known then. */
+typedef void (*relay_located_fn)(void *context, bool found, uint64_t epoch);
+
 struct relay_server {
 	struct worker *worker;
 	const struct relay_node *self;
 	bool wait_for_streams; /* a Subscribe for an unknown name waits (an edge fetches it); else it is refused */
 	bool take_publishers;
+	/* An edge asks the nodes above it in turn: on the home worker of the name, answers exactly once. NULL: nobody is
+	 * above. */
+	void (*locate_above)(struct worker *home, const struct stream_name *name, relay_located_fn fn, void *context);
 	struct list links; /* ready ones */
 	uint64_t next_link_id;
 };

@@ -203,6 +203,8 @@ Test(http1_parser, other_versions_and_methods_are_told_apart_from_rubbish) {
 	cr_expect_eq(status_of("CONNECT host:80 HTTP/1.1\r\nHost: x\r\n\r\n"), 501);
 	cr_expect_eq(status_of("TRACE / HTTP/1.1\r\nHost: x\r\n\r\n"), 501);
 	cr_expect_eq(status_of("BREW / HTTP/1.1\r\nHost: x\r\n\r\n"), 501);
+	cr_expect_eq(status_of("GET\r\n\r\n"), 400);
+	cr_expect_eq(status_of("rubbish\r\n\r\n"), 400);
 	cr_expect_eq(status_of("PROPFIND / HTTP/1.1\r\nHost: x\r\n\r\n"), 0, "known to HTTP: the routes say no");
 	cr_expect_eq(status_of("\x16\x03\x01\x02"), 400, "TLS on a plain port");
 	cr_expect_eq(status_of("GET / HTTQ/1.1\r\nHost: x\r\n\r\n"), 400);
