@@ -100,8 +100,8 @@ static inline void client_send(int fd, const char *text) {
 	cr_assert_eq(send(fd, text, size, MSG_NOSIGNAL), (ssize_t)size);
 }
 
-/* Reads up to the end of the first `until` (all of it, to the connection's end, for NULL) into `out`, as text. Returns the
- * bytes read. */
+/* Reads up to the end of the first `until` (all of it, to the connection's end, for NULL) into `out`, as text. Returns
+ * the bytes read. */
 static inline size_t client_read(int fd, char *out, size_t room, const char *until) {
 	size_t size = 0;
 	out[0] = '\0';

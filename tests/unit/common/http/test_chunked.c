@@ -50,9 +50,9 @@ Test(chunked, counts_what_is_announced) {
 
 Test(chunked, refuses_what_two_readers_could_read_differently) {
 	static const char *const bodies[] = {
-	    "5\nhello\r\n0\r\n\r\n",     /* a bare line feed */
-	    "5\rXhello\r\n0\r\n\r\n",    /* something in the line feed's place */
-	    "5\r\nhelloXY0\r\n\r\n",     /* something between chunks */
+	    "5\nhello\r\n0\r\n\r\n",  /* a bare line feed */
+	    "5\rXhello\r\n0\r\n\r\n", /* something in the line feed's place */
+	    "5\r\nhelloXY0\r\n\r\n",  /* something between chunks */
 	    "5\r\nhello\rX0\r\n\r\n",    "5\r\nhello0\r\n\r\n",
 	    "0x5\r\nhello\r\n0\r\n\r\n", "+5\r\nhello\r\n0\r\n\r\n",
 	    "-5\r\nhello\r\n0\r\n\r\n",  " 5\r\nhello\r\n0\r\n\r\n",

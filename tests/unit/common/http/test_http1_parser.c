@@ -65,7 +65,8 @@ Test(http1_parser, reads_pipelined_requests_split_at_any_byte) {
 		int continues = 0;
 		http1_parser_init(&p, &limits);
 		for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-			cr_assert_eq(feed(&p, slice_of(text), step, &at, &continues), HTTP1_REQUEST, "request %zu, step %zu", i, step);
+			cr_assert_eq(feed(&p, slice_of(text), step, &at, &continues), HTTP1_REQUEST, "request %zu, step %zu", i,
+			             step);
 			cr_assert_eq(p.request.method, want[i].method);
 			cr_assert_str_eq(target_of(&p), want[i].target);
 			cr_assert_eq(p.request.keep_alive, want[i].keep_alive);

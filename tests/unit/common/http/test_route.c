@@ -35,10 +35,8 @@ static void on_page(struct http_exchange *x) {
 }
 
 static const struct http_route routes[] = {
-    {HTTP_GET_METHOD, "/api/v1/streams", on_streams},
-    {HTTP_GET_METHOD, "/api/v1/streams/{app}/{name}", on_stream},
-    {HTTP_GET_METHOD, "/{app}/{name}.flv", on_flv},
-    {HTTP_DELETE_METHOD, "/api/v1/streams/{app}/{name}", on_delete},
+    {HTTP_GET_METHOD, "/api/v1/streams", on_streams}, {HTTP_GET_METHOD, "/api/v1/streams/{app}/{name}", on_stream},
+    {HTTP_GET_METHOD, "/{app}/{name}.flv", on_flv},   {HTTP_DELETE_METHOD, "/api/v1/streams/{app}/{name}", on_delete},
     {HTTP_GET_METHOD, "/{app}/{name}/", on_page},
 };
 
@@ -99,9 +97,9 @@ Test(route, paths_decode_once) {
 }
 
 Test(route, paths_that_could_lead_elsewhere_are_refused) {
-	static const char *const paths[] = {"/..",     "/a/../b", "/a/..",     "/.",     "/./a",   "/%2e%2e/a", "/a/%2E",
-	                                    "/a%2fb",  "/a%2Fb",  "/a%00b",    "/a%",    "/a%2",   "/a%zz",     "/a%4",
-	                                    "/a%20b",  "/a\x7f",  "/a%7f",     "/a\xc3", "/%c3%b6", "/a%0d%0aB"};
+	static const char *const paths[] = {"/..",    "/a/../b", "/a/..",  "/.",     "/./a",    "/%2e%2e/a", "/a/%2E",
+	                                    "/a%2fb", "/a%2Fb",  "/a%00b", "/a%",    "/a%2",    "/a%zz",     "/a%4",
+	                                    "/a%20b", "/a\x7f",  "/a%7f",  "/a\xc3", "/%c3%b6", "/a%0d%0aB"};
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 		char path[100];
 		snprintf(path, sizeof path, "%s", paths[i]);

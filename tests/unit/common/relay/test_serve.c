@@ -1,0 +1,365 @@
+/*
+ * A serving node on a real worker, and a client that speaks the protocol by hand over a socket: Hello and proof,
+ * versions, Locate, Subscribe with and without a position, Fetch.
+ */
+#include "common/base/clock.h"
+#include "common/relay/auth.h"
+#include "common/relay/convert.h"
+#include "common/relay/serve.h"
+#include "common/stream/stream.h"
+#include "tests/unit/common/loop/support.h"
+#include "tests/unit/common/stream/support.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <uv.h>
+
+enum { FRAMES = 100 };
+
+/* --- the server --- */
+
+static struct config *config;
+static struct relay_node self;
+static struct relay_server server;
+static struct listener listener;
+static struct workers *group;
+static char address[64];
+static const struct stream_name name = {.text = "live/cam1"};
+static const struct streams_ops no_ops;
+
+static void on_link(struct link *l) {
+	relay_serve(&server, l);
+}
+
+static void on_connection(struct listener *l) {
+	link_accept(l, &self, on_link);
+}
+
+static int start(struct worker *w, void *context) {
+	(void)context;
+	relay_server_init(&server, w, &self);
+	int err = streams_init(w, config, &no_ops, NULL);
+	for (int i = 0; i < 50 && !err; i++) {
+		struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		socklen_t size = sizeof sa;
+		int fd = socket(AF_INET, SOCK_STREAM, 0);
+		bind(fd, (struct sockaddr *)&sa, size);
+		getsockname(fd, (struct sockaddr *)&sa, &size);
+		close(fd);
+		snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(sa.sin_port));
+		if (listener_probe(address) == 0)
+			return listener_open(&listener, w, address, on_connection, NULL);
+	}
+	return err ? err : UV_EADDRINUSE;
+}
+
+static void stop(struct worker *w, void *context) {
+	(void)context;
+	listener_close(&listener);
+	relay_server_stop(&server);
+	streams_stop(w);
+}
+
+static void end_worker(struct worker *w, void *context) {
+	(void)context;
+	streams_fini(w);
+}
+
+static const struct worker_hooks hooks = {.start = start, .stop = stop, .fini = end_worker};
+
+/* A stream with a mark, and FRAMES frames with a keyframe at every tenth. */
+static void fill(struct worker *w, void *context) {
+	struct rendition *r = stream_rendition_get(streams_get(w, &name), RENDITION_SOURCE);
+	cr_expect_eq(stream_append(r, mark_of(7, 1, 0, 1)), 0);
+	for (uint64_t i = 0; i < FRAMES; i++)
+		cr_expect_eq(stream_append(r, video_frame(7, 2 + i, (int64_t)i * 40, i % 10 == 0)), 0);
+	atomic_fetch_add((_Atomic int *)context, 1);
+}
+
+static void init(void) {
+	_Atomic int filled = 0;
+	const char *overrides[] = {"relay.secret=hush", NULL};
+	struct buffer why;
+	buffer_init(&why, 0);
+	clock_init();
+	cr_assert_eq(
+	    config_parse(&config, CONFIG_ORIGIN, &(struct config_sources){.overrides = (char *const *)overrides}, &why), 0);
+	buffer_fini(&why);
+	self = (struct relay_node){.config = config, .id = "server", .role = WEIR__RELAY__ROLE__ROLE_ORIGIN};
+	cr_assert_eq(workers_start(&group, 1, &hooks, NULL), 0);
+	call_on(workers_at(group, 0), fill, &filled);
+	wait_for_count(&filled, 1);
+}
+
+/* --- the client --- */
+
+static int fd = -1;
+static struct relay_reader reader;
+static struct bytes *own_hello, *their_hello;
+
+/* What came: the newest of each kind, and the sequences of entries. */
+static struct {
+	bool proof, located, accepted, refused, resumed, found, closed;
+	uint8_t mac[RELAY_MAC_SIZE];
+	uint64_t epoch, next, first_kept, sequences[2 * FRAMES];
+	size_t count, marks, tracks;
+	struct relay_reader fetched;
+	bool fetch_done;
+} got;
+
+static int on_message(void *context, const struct relay_message *m) {
+	const Weir__Relay__Header *h = m->header;
+	(void)context;
+	switch (h->body_case) {
+	case WEIR__RELAY__HEADER__BODY_HELLO:
+		their_hello = relay_pack(h, (struct slice){0});
+		break;
+	case WEIR__RELAY__HEADER__BODY_PROOF:
+		got.proof = h->proof->mac.len == RELAY_MAC_SIZE;
+		memcpy(got.mac, h->proof->mac.data, RELAY_MAC_SIZE);
+		break;
+	case WEIR__RELAY__HEADER__BODY_LOCATED:
+		got.located = true;
+		got.found = h->located->found;
+		got.epoch = h->located->epoch;
+		break;
+	case WEIR__RELAY__HEADER__BODY_ACCEPTED:
+		got.accepted = true;
+		got.resumed = h->accepted->resumed;
+		break;
+	case WEIR__RELAY__HEADER__BODY_REFUSED:
+		got.refused = true;
+		break;
+	case WEIR__RELAY__HEADER__BODY_TRACKS:
+		got.tracks++;
+		break;
+	case WEIR__RELAY__HEADER__BODY_MARK:
+		got.marks++;
+		break;
+	case WEIR__RELAY__HEADER__BODY_MEDIA:
+		cr_assert_lt(got.count, 2 * FRAMES);
+		got.sequences[got.count++] = h->media->sequence;
+		break;
+	case WEIR__RELAY__HEADER__BODY_FETCHED:
+		got.fetch_done = true;
+		got.next = h->fetched->next;
+		got.first_kept = h->fetched->first_kept;
+		relay_reader_init(&got.fetched, on_message, NULL);
+		cr_assert_eq(relay_reader_feed(&got.fetched, m->payload.data, m->payload.size), 0);
+		relay_reader_fini(&got.fetched);
+		break;
+	default:
+		break;
+	}
+	return 0;
+}
+
+static void read_until(const bool *flag) {
+	uint8_t buffer[65536];
+	while (!*flag && !got.closed) {
+		ssize_t n = read(fd, buffer, sizeof buffer);
+		if (n <= 0)
+			got.closed = true;
+		else
+			cr_assert_eq(relay_reader_feed(&reader, buffer, (size_t)n), 0);
+	}
+}
+
+static void send_message(const Weir__Relay__Header *h) {
+	struct bytes *b = relay_pack(h, (struct slice){0});
+	cr_assert_eq(write(fd, b->data, b->size), (ssize_t)b->size);
+	bytes_unref(&b);
+}
+
+static void hang_up(void) {
+	if (fd >= 0)
+		close(fd);
+	fd = -1;
+	relay_reader_fini(&reader);
+	bytes_unref(&own_hello);
+	bytes_unref(&their_hello);
+	memset(&got, 0, sizeof got);
+}
+
+static void dial(uint32_t version_min, uint32_t version_max) {
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct timeval bound = {.tv_sec = 10};
+	uint8_t nonce[RELAY_NONCE_SIZE] = {1, 2, 3};
+	hang_up();
+	relay_reader_init(&reader, on_message, NULL);
+	sa.sin_port = htons((uint16_t)atoi(strchr(address, ':') + 1));
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &bound, sizeof bound);
+	cr_assert_eq(connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
+	Weir__Relay__Hello h_body = WEIR__RELAY__HELLO__INIT;
+	h_body.version_min = version_min;
+	h_body.version_max = version_max;
+	h_body.node = (char *)"client";
+	h_body.role = WEIR__RELAY__ROLE__ROLE_EDGE;
+	h_body.nonce = (ProtobufCBinaryData){sizeof nonce, nonce};
+	RELAY_HEADER(h, hello, HELLO);
+	own_hello = relay_pack(&h, (struct slice){0});
+	send_message(&h);
+}
+
+static void prove(const char *secret) {
+	uint8_t mac[RELAY_MAC_SIZE];
+	read_until(&got.proof);
+	cr_assert(got.proof && their_hello);
+	relay_mac(mac, secret, RELAY_CONNECTER, bytes_slice(own_hello), bytes_slice(their_hello), (struct slice){0});
+	Weir__Relay__Proof h_body = WEIR__RELAY__PROOF__INIT;
+	h_body.mac = (ProtobufCBinaryData){sizeof mac, mac};
+	RELAY_HEADER(h, proof, PROOF);
+	send_message(&h);
+}
+
+static void dial_and_prove(void) {
+	dial(1, 1);
+	prove("hush");
+}
+
+static void locate(const char *stream) {
+	Weir__Relay__Locate h_body = WEIR__RELAY__LOCATE__INIT;
+	h_body.id = 3;
+	h_body.stream = (char *)stream;
+	RELAY_HEADER(h, locate, LOCATE);
+	got.located = false;
+	send_message(&h);
+	read_until(&got.located);
+}
+
+static void subscribe(uint64_t epoch, uint64_t sequence, int64_t history_us) {
+	Weir__Relay__Subscribe h_body = WEIR__RELAY__SUBSCRIBE__INIT;
+	h_body.id = 4;
+	h_body.stream = (char *)name.text;
+	h_body.rendition = (char *)"source";
+	h_body.epoch = epoch;
+	h_body.sequence = sequence;
+	h_body.history_us = history_us;
+	RELAY_HEADER(h, subscribe, SUBSCRIBE);
+	send_message(&h);
+	read_until(&got.accepted);
+	/* A question behind it: its answer comes behind the entries. */
+	locate(name.text);
+}
+
+static void fini(void) {
+	hang_up();
+	cr_assert_eq(workers_stop(&group, 5000), 0);
+	config_free(&config);
+}
+
+TestSuite(relay_serve, .init = init, .fini = fini, .timeout = 60);
+
+static void expect_sequences(uint64_t first, uint64_t last) {
+	cr_assert_eq(got.count, last - first + 1, "%zu entries came", got.count);
+	for (size_t i = 0; i < got.count; i++)
+		cr_assert_eq(got.sequences[i], first + i);
+}
+
+Test(relay_serve, proves_itself_and_is_ready_for_who_has_the_secret) {
+	uint8_t mac[RELAY_MAC_SIZE];
+	dial_and_prove();
+	relay_mac(mac, "hush", RELAY_ACCEPTER, bytes_slice(own_hello), bytes_slice(their_hello), (struct slice){0});
+	cr_assert_arr_eq(mac, got.mac, RELAY_MAC_SIZE);
+	locate(name.text);
+	cr_assert(got.found);
+	cr_assert_eq(got.epoch, 7);
+	locate("live/other");
+	cr_assert(got.located && !got.found);
+}
+
+Test(relay_serve, hangs_up_on_another_secret_and_on_questions_before_the_proof) {
+	static const bool never;
+	dial(1, 1);
+	prove("hush!");
+	read_until(&never);
+	cr_assert(got.closed);
+	dial(1, 1);
+	read_until(&got.proof);
+	Weir__Relay__Locate h_body = WEIR__RELAY__LOCATE__INIT;
+	h_body.stream = (char *)name.text;
+	RELAY_HEADER(h, locate, LOCATE);
+	send_message(&h);
+	read_until(&got.located);
+	cr_assert(got.closed && !got.located);
+}
+
+Test(relay_serve, a_release_that_still_knows_our_version_is_served_and_one_that_does_not_is_not) {
+	dial(1, 9);
+	prove("hush");
+	locate(name.text);
+	cr_assert(got.found);
+	dial(2, 9);
+	read_until(&got.proof);
+	cr_assert(got.closed && !got.proof);
+}
+
+Test(relay_serve, a_new_puller_begins_at_the_newest_keyframe_with_tracks_and_mark) {
+	dial_and_prove();
+	subscribe(0, 0, 0);
+	cr_assert(got.accepted && !got.resumed);
+	cr_assert_eq(got.tracks, 1);
+	cr_assert_eq(got.marks, 1);
+	expect_sequences(92, 101);
+}
+
+Test(relay_serve, history_is_sent_as_asked) {
+	dial_and_prove();
+	subscribe(0, 0, 1000000);
+	expect_sequences(72, 101);
+	dial_and_prove();
+	subscribe(0, 0, -1);
+	expect_sequences(2, 101);
+}
+
+Test(relay_serve, a_puller_resumes_right_after_what_it_has) {
+	dial_and_prove();
+	subscribe(7, 55, 0);
+	cr_assert(got.resumed);
+	expect_sequences(56, 101);
+	dial_and_prove();
+	subscribe(7, 101, 0);
+	cr_assert(got.resumed);
+	cr_assert_eq(got.count, 0);
+}
+
+Test(relay_serve, what_cannot_be_resumed_begins_at_a_keyframe) {
+	dial_and_prove();
+	subscribe(6, 55, 0);
+	cr_assert_not(got.resumed);
+	expect_sequences(92, 101);
+}
+
+static void fetch(uint64_t epoch, uint64_t from, uint64_t to) {
+	Weir__Relay__Fetch h_body = WEIR__RELAY__FETCH__INIT;
+	h_body.id = 5;
+	h_body.stream = (char *)name.text;
+	h_body.rendition = (char *)"source";
+	h_body.epoch = epoch;
+	h_body.from = from;
+	h_body.to = to;
+	RELAY_HEADER(h, fetch, FETCH);
+	got.fetch_done = false;
+	got.count = got.marks = 0;
+	send_message(&h);
+	read_until(&got.fetch_done);
+}
+
+Test(relay_serve, fetch_gives_the_range_that_is_kept) {
+	dial_and_prove();
+	fetch(7, 10, 20);
+	expect_sequences(10, 20);
+	cr_assert_eq(got.first_kept, 1);
+	cr_assert_eq(got.next, 0);
+	fetch(7, 0, 3);
+	expect_sequences(2, 3);
+	cr_assert_eq(got.marks, 1);
+	fetch(7, 90, 5000);
+	expect_sequences(90, 101);
+	fetch(8, 1, 100);
+	cr_assert_eq(got.count, 0);
+	cr_assert_eq(got.first_kept, 0);
+}
