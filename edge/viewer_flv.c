@@ -90,27 +90,30 @@ static void on_overrun(struct sender *s) {
 	         log_str("session", v->id), log_str("remote", v->exchange->remote), log_u64("times", v->overruns));
 }
 
-static const struct sender_ops sender_ops = {.on_end = on_end, .on_fail = on_fail, .on_overrun = on_overrun};
+/* FLV's file header says which kinds of tags follow (a player may wait for each that it names); it is framed as the
+ * view's blocks are. */
+static int on_first(struct sender *s, uint32_t flags) {
+	struct viewer *v = viewer_of_sender(s);
+	uint8_t header[FLV_FILE_HEADER_SIZE];
+	struct buffer b;
+	flv_file_header_write(header, flags & ITEM_AUDIO, flags & ITEM_VIDEO);
+	buffer_init(&b, 0);
+	if (v->chunked)
+		buffer_printf(&b, "%x\r\n", FLV_FILE_HEADER_SIZE);
+	buffer_append(&b, header, sizeof header);
+	if (v->chunked)
+		buffer_append_string(&b, "\r\n");
+	struct bytes *block = buffer_take(&b);
+	buffer_fini(&b);
+	return block ? conn_send(http_stream_conn(v->exchange), block) : UV_ENOMEM;
+}
+
+static const struct sender_ops sender_ops = {
+    .on_first = on_first, .on_end = on_end, .on_fail = on_fail, .on_overrun = on_overrun};
 
 static void on_writable(struct http_exchange *x) {
 	struct viewer *v = x->handler;
 	sender_writable(&v->sender);
-}
-
-/* FLV's file header says which kinds of tags follow; they are framed as the view's blocks are. */
-static struct bytes *file_header(bool chunked) {
-	uint8_t header[FLV_FILE_HEADER_SIZE];
-	struct buffer b;
-	flv_file_header_write(header, true, true);
-	buffer_init(&b, 0);
-	if (chunked)
-		buffer_printf(&b, "%x\r\n", FLV_FILE_HEADER_SIZE);
-	buffer_append(&b, header, sizeof header);
-	if (chunked)
-		buffer_append_string(&b, "\r\n");
-	struct bytes *block = buffer_take(&b);
-	buffer_fini(&b);
-	return block;
 }
 
 static struct viewer *viewer_of(struct mirror_reader *r) {
@@ -128,16 +131,10 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	}
 	x->on_gone = on_gone_client;
 	x->on_writable = on_writable;
-	struct bytes *header = file_header(v->chunked);
 	v->playing = true;
 	metric_inc(M_VIEWERS_FLV);
 	log_info("flv viewer started", log_str("stream", v->name.text), log_u64("run", info->run),
 	         log_u64("epoch", info->epoch), log_str("session", v->id), log_str("remote", x->remote));
-	if (!header || conn_send(http_stream_conn(x), header)) {
-		viewer_free(v, "out of memory");
-		http_stream_abort(x, "out of memory");
-		return;
-	}
 	sender_open(&v->sender, http_stream_conn(x), log, config_of(v)->edge_history * 1000, &sender_ops);
 }
 

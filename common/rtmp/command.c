@@ -38,52 +38,73 @@ const struct amf_value *rtmp_command_argument(const struct rtmp_command *c, size
 
 /* --- connect --- */
 
+/* A peer's number as a set of bits; what is none (NaN, negative, too large) is an empty set. */
+static uint32_t caps_of(double number) {
+	return number >= 0 && number <= UINT32_MAX ? (uint32_t)number : 0;
+}
+
+static struct slice from(struct slice text, size_t offset) {
+	return (struct slice){text.data + offset, text.size - offset};
+}
+
+static bool begins_with(struct slice text, const char *start) {
+	size_t n = strlen(start);
+	return text.size >= n && memcmp(text.data, start, n) == 0;
+}
+
+static bool ends_with(struct slice text, const char *end) {
+	size_t n = strlen(end);
+	return text.size >= n && memcmp(text.data + text.size - n, end, n) == 0;
+}
+
 /* The path of rtmp://host:port/path?query, or the text itself where it is no URL. */
-static const char *url_path(const char *url) {
-	const char *scheme = strstr(url, "://");
+static struct slice url_path(struct slice url) {
+	const uint8_t *scheme = memmem(url.data, url.size, "://", 3);
 	if (!scheme)
 		return url;
-	const char *slash = strchr(scheme + 3, '/');
-	return slash ? slash + 1 : "";
+	struct slice host = from(url, (size_t)(scheme + 3 - url.data));
+	const uint8_t *slash = memchr(host.data, '/', host.size);
+	return slash ? from(host, (size_t)(slash + 1 - host.data)) : (struct slice){0};
 }
 
 /* Takes the query off and keeps it. */
-static size_t split_query(const char *text, char query[RTMP_QUERY_MAX]) {
-	const char *mark = strchr(text, '?');
+static struct slice split_query(struct slice text, char query[RTMP_QUERY_MAX]) {
+	const uint8_t *mark = text.size ? memchr(text.data, '?', text.size) : NULL;
 	if (!mark)
-		return strlen(text);
-	snprintf(query, RTMP_QUERY_MAX, "%s", mark + 1);
-	return (size_t)(mark - text);
+		return text;
+	struct slice rest = from(text, (size_t)(mark + 1 - text.data));
+	snprintf(query, RTMP_QUERY_MAX, "%.*s", (int)rest.size, (const char *)rest.data);
+	return (struct slice){text.data, text.size - rest.size - 1};
 }
 
-static size_t without(const char *text, size_t size, const char *end) {
-	size_t n = strlen(end);
-	return size >= n && memcmp(text + size - n, end, n) == 0 ? size - n : size;
+static struct slice without(struct slice text, const char *end) {
+	if (ends_with(text, end))
+		text.size -= strlen(end);
+	return text;
 }
 
 /* "live", "live/", "live/_definst_", "/live": the app's name. */
-static int read_app(struct rtmp_connect *out, const char *text) {
-	while (*text == '/')
-		text++;
-	size_t size = split_query(text, out->query), before;
-	do {
-		before = size;
-		size = without(text, size, "/");
-		size = without(text, size, "/_definst_");
-	} while (size != before);
-	if (!name_valid(text, size) || name_reserved(text, size))
+static int read_app(struct rtmp_connect *out, struct slice text) {
+	while (begins_with(text, "/"))
+		text = from(text, 1);
+	text = split_query(text, out->query);
+	for (size_t before = text.size + 1; text.size < before;) {
+		before = text.size;
+		text = without(without(text, "/"), "/_definst_");
+	}
+	if (!name_valid((const char *)text.data, text.size) || name_reserved((const char *)text.data, text.size))
 		return UV_EINVAL;
-	memcpy(out->app, text, size);
-	out->app[size] = '\0';
+	memcpy(out->app, text.data, text.size);
+	out->app[text.size] = '\0';
 	return 0;
 }
 
 int rtmp_connect_read(struct rtmp_connect *out, const struct rtmp_command *c, const char **why) {
 	struct rtmp_connect connect = {0};
-	const char *app = amf_string(amf_get(c->object, "app"), ""), *url = amf_string(amf_get(c->object, "tcUrl"), "");
-	if (!*app)
+	struct slice app = amf_text(amf_get(c->object, "app")), url = amf_text(amf_get(c->object, "tcUrl"));
+	if (!app.size && url.size)
 		app = url_path(url);
-	if (!*app) {
+	if (!app.size) {
 		*why = "no app, neither in app nor in tcUrl";
 		return UV_EINVAL;
 	}
@@ -92,22 +113,21 @@ int rtmp_connect_read(struct rtmp_connect *out, const struct rtmp_command *c, co
 		return UV_EINVAL;
 	}
 	connect.object_encoding = amf_number(amf_get(c->object, "objectEncoding"), 0) == 3 ? 3 : 0;
-	connect.caps_ex = (uint32_t)amf_number(amf_get(c->object, "capsEx"), 0);
+	connect.caps_ex = caps_of(amf_number(amf_get(c->object, "capsEx"), 0));
 	connect.enhanced = amf_get(c->object, "fourCcList") || amf_get(c->object, "videoFourCcInfoMap") ||
 	                   amf_get(c->object, "audioFourCcInfoMap") || connect.caps_ex;
 	*out = connect;
 	return 0;
 }
 
-int rtmp_stream_name_read(struct stream_name *out, char query[RTMP_QUERY_MAX], const char *app, const char *text) {
+int rtmp_stream_name_read(struct stream_name *out, char query[RTMP_QUERY_MAX], const char *app, struct slice text) {
 	static const char *const prefixes[] = {"flv:", "mp4:", "mp3:"};
 	for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
-		if (strncmp(text, prefixes[i], 4) == 0)
-			text += 4;
+		if (begins_with(text, prefixes[i]))
+			text = from(text, strlen(prefixes[i]));
 	query[0] = '\0';
-	size_t size = split_query(text, query);
-	size = without(text, size, "/");
-	return stream_name_make(out, app, strlen(app), text, size);
+	text = without(split_query(text, query), "/");
+	return stream_name_make(out, app, strlen(app), (const char *)text.data, text.size);
 }
 
 /* --- answers --- */

@@ -46,7 +46,7 @@ int rtmp_connect_read(struct rtmp_connect *out, const struct rtmp_command *c, co
 
 /* A stream's name as publish and play give it: "NAME?query", "flv:NAME", "mp4:NAME", a trailing slash. UV_EINVAL: not a
  * name. */
-int rtmp_stream_name_read(struct stream_name *out, char query[RTMP_QUERY_MAX], const char *app, const char *text);
+int rtmp_stream_name_read(struct stream_name *out, char query[RTMP_QUERY_MAX], const char *app, struct slice text);
 
 /* --- answers: each appends a whole message --- */
 

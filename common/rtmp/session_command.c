@@ -91,7 +91,7 @@ static void on_publish(struct rtmp_session *s, const struct rtmp_command *c, con
                        struct buffer *out) {
 	struct stream_name name;
 	char query[RTMP_QUERY_MAX];
-	const char *text = amf_string(rtmp_command_argument(c, 0), "");
+	struct slice text = amf_text(rtmp_command_argument(c, 0));
 	if (!s->connect || s->publish || s->play)
 		refuse(s, m->stream, "NetStream.Publish.BadConnection", "publish out of place: connect first, and once", out);
 	else if (!s->server->may_publish)
@@ -106,7 +106,7 @@ static void on_play(struct rtmp_session *s, const struct rtmp_command *c, const 
                     struct buffer *out) {
 	struct stream_name name;
 	char query[RTMP_QUERY_MAX];
-	const char *text = amf_string(rtmp_command_argument(c, 0), "");
+	struct slice text = amf_text(rtmp_command_argument(c, 0));
 	if (!s->connect || s->publish)
 		refuse(s, m->stream, "NetStream.Play.Failed", "play out of place: connect first, and do not publish", out);
 	else if (!s->server->may_play)

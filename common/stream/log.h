@@ -23,6 +23,8 @@ enum {
 	ITEM_KEY = 1,     /* a reader may begin here */
 	ITEM_END = 2,     /* the last of its run */
 	ITEM_RESTART = 4, /* the first item after a hole or of a new epoch */
+	ITEM_VIDEO = 8,   /* with ITEM_KEY: the rendition has video from here on, */
+	ITEM_AUDIO = 16,  /* and audio */
 };
 
 struct log_item {

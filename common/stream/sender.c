@@ -44,14 +44,26 @@ static void gather(const struct sender *s, struct batch *b) {
 	}
 }
 
+static void fail(struct sender *s, int error) {
+	cursor_close(&s->cursor);
+	s->ops->on_fail(s, error);
+}
+
+/* What comes before the first item; nothing for the others. */
+static int begin(struct sender *s, uint32_t flags) {
+	if (s->began)
+		return 0;
+	s->began = true;
+	return s->ops->on_first ? s->ops->on_first(s, flags) : 0;
+}
+
 /* True when all of it went and there may be more. */
 static bool send_batch(struct sender *s) {
 	struct batch b;
 	gather(s, &b);
 	int gone = b.count ? conn_try_writev(s->conn, b.slices, (size_t)b.count) : 0;
 	if (gone < 0) {
-		cursor_close(&s->cursor);
-		s->ops->on_fail(s, gone);
+		fail(s, gone);
 		return false;
 	}
 	if (b.head >= 0 && gone > b.head)
@@ -92,12 +104,10 @@ static void on_ready(struct cursor *c) {
 			cursor_pause(c);
 			return;
 		}
-		if (!s->began) {
-			s->began = true;
-			if (s->ops->on_first)
-				s->ops->on_first(s);
-		}
-		if (!send_batch(s))
+		int err = begin(s, item->flags);
+		if (err)
+			fail(s, err);
+		if (err || !send_batch(s))
 			return;
 	}
 }

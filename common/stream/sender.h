@@ -22,9 +22,9 @@ struct sender {
 };
 
 struct sender_ops {
-	/* The first key item is about to be sent: what the protocol says before media may be queued on the conn
-	 * (conn_send). May be NULL. */
-	void (*on_first)(struct sender *);
+	/* The first item, with these flags (log.h), is about to be sent: what the protocol says before media may be queued
+	 * on the conn (conn_send). 0, or a negative libuv code, which on_fail then gets. May be NULL. */
+	int (*on_first)(struct sender *, uint32_t flags);
 	/* The run's last block (if it had one) has been handed over. The sender has stopped by itself. */
 	void (*on_end)(struct sender *);
 	/* The connection failed: `error` is what the write said. The sender has stopped by itself. */

@@ -190,10 +190,19 @@ static int check_order(const struct rendition *r, const struct entry *e) {
 	return 0;
 }
 
+static uint32_t kinds_of_tracks(const struct rendition *r) {
+	const struct tracks *t = r->stream->tracks;
+	uint32_t flags = 0;
+	for (size_t i = 0; t && i < t->count; i++)
+		if (strcmp(t->items[i].rendition, r->name) == 0)
+			flags |= t->items[i].kind == TRACK_VIDEO ? ITEM_VIDEO : t->items[i].kind == TRACK_AUDIO ? ITEM_AUDIO : 0;
+	return flags;
+}
+
 static uint32_t item_flags(const struct rendition *r, const struct entry *e) {
 	uint32_t flags = 0;
 	if (e->kind == ENTRY_FRAME && e->frame.flags & FRAME_KEY)
-		flags |= ITEM_KEY;
+		flags |= ITEM_KEY | kinds_of_tracks(r);
 	if (e->kind == ENTRY_END)
 		flags |= ITEM_END;
 	if (e->epoch != r->epoch || e->sequence != r->sequence + 1)

@@ -40,6 +40,7 @@ class Reader:
     def __init__(self):
         self.buffer = b""
         self.begun = False
+        self.kinds = set()  # that the file's header promises: VIDEO, AUDIO
 
     def feed(self, data):
         self.buffer += data
@@ -47,6 +48,7 @@ class Reader:
             if len(self.buffer) < 13:
                 return
             assert self.buffer[:3] == b"FLV" and self.buffer[3] == 1, self.buffer[:13]
+            self.kinds = {kind for bit, kind in ((1, VIDEO), (4, AUDIO)) if self.buffer[4] & bit}
             assert self.buffer[5:9] == b"\0\0\0\x09", "header size"
             assert self.buffer[9:13] == b"\0\0\0\0", "first previous tag size"
             self.buffer, self.begun = self.buffer[13:], True

@@ -188,6 +188,7 @@ def test_flv_over_http_begins_with_a_header_and_configurations(cluster, encoder)
         while not any(tag.is_keyframe() for tag in tags):
             tags += reader.feed(connection.buffer)
             connection.buffer = connection.socket.recv(65536)
+        assert reader.kinds == {flv.VIDEO, flv.AUDIO}
         first_frame = next(i for i, tag in enumerate(tags) if tag.is_frame())
         assert any(tag.is_video_config() for tag in tags[:first_frame])
         assert any(tag.is_audio_config() for tag in tags[:first_frame])

@@ -5,6 +5,7 @@ import flv
 import media
 import pytest
 import rtmp
+import web
 
 
 @pytest.fixture
@@ -89,14 +90,27 @@ def test_a_chain_of_edges_plays(cluster, nodes, children):
     assert media.codecs(child.rtmp()) == {"h264", "aac"}
 
 
+def flv_kinds(port, path):
+    """What the file header of HTTP-FLV promises."""
+    reader = flv.Reader()
+    with web.RawConnection(port) as connection:
+        connection.send(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        connection.answer(head_only=True)
+        while not reader.begun:
+            list(reader.feed(connection.buffer))
+            connection.buffer = connection.socket.recv(65536)
+    return reader.kinds
+
+
 def test_audio_only_and_video_only_streams_play(cluster, children, tmp_path, encoder, clip_tags):
     made = cluster()
     sound = [tag for tag in clip_tags if tag.type == flv.AUDIO]
     picture = [tag for tag in clip_tags if tag.type == flv.VIDEO]
     encoder(made.origin.rtmp_port, sound, name="sound")
     encoder(made.origin.rtmp_port, picture, name="picture")
-    assert media.codecs(made.edge.flv("live/sound")) == {"aac"}
-    assert media.codecs(made.edge.flv("live/picture")) == {"h264"}
+    for name, kind, codec in (("live/sound", flv.AUDIO, "aac"), ("live/picture", flv.VIDEO, "h264")):
+        assert flv_kinds(made.edge.http_port, f"/{name}.flv") == {kind}, "players wait for what the header promises"
+        assert media.codecs(made.edge.flv(name)) == {codec}
 
 
 def test_a_name_that_nobody_publishes_is_told_after_the_wait(cluster):

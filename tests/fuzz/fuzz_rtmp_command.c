@@ -23,7 +23,7 @@ static void use(uint8_t type, const uint8_t *data, size_t size) {
 	} else if (!why) {
 		abort();
 	}
-	if (rtmp_stream_name_read(&name, query, "live", amf_string(rtmp_command_argument(&c, 0), "")) == 0 &&
+	if (rtmp_stream_name_read(&name, query, "live", amf_text(rtmp_command_argument(&c, 0))) == 0 &&
 	    strlen(name.text) >= sizeof name.text)
 		abort();
 	rtmp_command_fini(&c);

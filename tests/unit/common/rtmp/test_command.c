@@ -71,18 +71,24 @@ Test(rtmp_command, what_is_no_app_is_refused) {
 	cr_assert_eq(connect_with(NULL, "rtmp://host"), UV_EINVAL);
 }
 
+static int read_name(struct stream_name *out, char query[RTMP_QUERY_MAX], const char *text, size_t size) {
+	return rtmp_stream_name_read(out, query, "live", (struct slice){(const uint8_t *)text, size});
+}
+
 Test(rtmp_command, names_lose_prefix_query_and_slash) {
 	struct stream_name name;
 	char query[RTMP_QUERY_MAX];
-	cr_assert_eq(rtmp_stream_name_read(&name, query, "live", "cam1?token=x&y=1"), 0);
+	cr_assert_eq(read_name(&name, query, "cam1?token=x&y=1", 16), 0);
 	cr_assert_str_eq(name.text, "live/cam1");
 	cr_assert_str_eq(query, "token=x&y=1");
-	cr_assert_eq(rtmp_stream_name_read(&name, query, "live", "flv:cam1"), 0);
+	cr_assert_eq(read_name(&name, query, "flv:cam1", 8), 0);
 	cr_assert_str_eq(name.text, "live/cam1");
 	cr_assert_str_eq(query, "");
-	cr_assert_eq(rtmp_stream_name_read(&name, query, "live", "cam1/"), 0);
-	cr_assert_eq(rtmp_stream_name_read(&name, query, "live", "a/b"), UV_EINVAL);
-	cr_assert_eq(rtmp_stream_name_read(&name, query, "live", ""), UV_EINVAL);
+	cr_assert_eq(read_name(&name, query, "cam1/", 5), 0);
+	cr_assert_eq(read_name(&name, query, "a/b", 3), UV_EINVAL);
+	cr_assert_eq(read_name(&name, query, "a\0b", 3), UV_EINVAL);
+	cr_assert_eq(read_name(&name, query, "", 0), UV_EINVAL);
+	cr_assert_eq(read_name(&name, query, NULL, 0), UV_EINVAL);
 }
 
 Test(rtmp_command, amf3_commands_have_a_leading_byte) {
