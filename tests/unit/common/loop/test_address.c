@@ -17,7 +17,7 @@ Test(address, takes_the_three_forms) {
 
 Test(address, refuses_everything_else) {
 	struct address a;
-	static const char *const wrong[] = {"",      "host", ":80",    "host:",    "host:x",    "host:70000",
+	static const char *const wrong[] = {"",       "host",  ":80",   "host:",    "host:x",   "host:70000",
 	                                    "::1:80", "[]:80", "unix:", "host:80x", "host: 80", "[::1:80"};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
 		cr_assert_eq(address_parse(&a, wrong[i]), UV_EINVAL, "\"%s\" was taken", wrong[i]);

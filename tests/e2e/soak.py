@@ -1,14 +1,10 @@
 """Encoders and players come and go for WEIR_SECONDS; at the end nothing has grown and nothing is left."""
 import os
-import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
-
-from conftest import children, clip, clip_tags, cluster, encoder  # noqa: E402,F401
-import rtmp  # noqa: E402
-from process import wait_until  # noqa: E402
+import rtmp
+from process import wait_until
 
 SECONDS = float(os.environ.get("WEIR_SECONDS", 300))
 WARM_UP = max(0.2 * SECONDS, 20)  # until logs and allocators are as large as they get
@@ -20,7 +16,7 @@ def resident(node):
     return int(Path(f"/proc/{node.child.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def one_round(made, encoder):  # noqa: F811
+def one_round(made, encoder):
     source = encoder(made.origin.rtmp_port)
     viewers = [rtmp.Client(made.edge.rtmp_port) for _ in range(VIEWERS)]
     for viewer in viewers:
@@ -32,7 +28,7 @@ def one_round(made, encoder):  # noqa: F811
     source.close()
 
 
-def test_nothing_grows(cluster, encoder):  # noqa: F811
+def test_nothing_grows(cluster, encoder):
     short = {"stream.grace": "1s", "stream.log_duration": "5s"}  # so that logs are soon as full as they get
     made = cluster(workers=2, origin=short, edge={**short, "edge.linger": "1s"})
     began, rounds, warm = time.monotonic(), 0, None
