@@ -9,13 +9,16 @@ from process import wait_until
 STARTED = 10  # seconds for a player to be connected
 
 
+def waiting(edge, kind):
+    """How many viewers by that protocol wait for the stream to begin."""
+    return sum(one["protocol"] == kind and one["state"] == "waiting" for one in edge.api("sessions")["sessions"])
+
+
 def start_player(children, edge, kind):
-    """ffmpeg that hashes every packet it gets, connected before anything is published."""
-    gauge = "weir_connections{protocol=\"%s\"}" % ("rtmp" if kind == "rtmp" else "http")
-    before = edge.metric(gauge)
+    """ffmpeg that hashes every packet it gets, asking for the stream before anything is published."""
+    before = waiting(edge, kind)
     player = children.start(f"player-{kind}", media.framemd5_command(getattr(edge, kind)()), stdout=subprocess.PIPE)
-    # /metrics itself is asked over an HTTP connection, which is among those counted both times.
-    wait_until(lambda: edge.metric(gauge) > before, STARTED, "the player is connected")
+    wait_until(lambda: waiting(edge, kind) > before, STARTED, "the player asks for the stream")
     return player
 
 
