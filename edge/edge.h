@@ -10,7 +10,6 @@
 struct edge {
 	struct node_worker base; /* first: the node knows this struct by it */
 	struct link_pool pool;
-	struct registry_peers peers;
 	struct registry *registry;
 	struct list flv_viewers;
 	uint64_t announced_epoch; /* the newest claim passed on to edges below */

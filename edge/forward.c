@@ -1,5 +1,6 @@
 #include "edge/forward.h"
 #include "edge/edge.h"
+#include "edge/upstream.h"
 
 #include "common/base/logger.h"
 #include "common/relay/push.h"
@@ -55,7 +56,9 @@ static struct upstream *choose(struct edge *e, const struct stream_name *name) {
 
 static void on_located(void *context, const struct registry_location *l) {
 	struct forward *f = context;
-	struct upstream *u = l->found ? l->where : choose(f->edge, &f->intake->request.name);
+	struct upstream *u = l->found ? upstream_located(f->edge, l) : NULL;
+	if (!u || !u->up) /* nobody has it, or its origin is gone */
+		u = choose(f->edge, &f->intake->request.name);
 	if (!u || !u->up)
 		intake_refuse(f->intake, PUBLISH_UNAVAILABLE, "no origin can be reached");
 	else if (push_begin(&f->push, u, &f->intake->request, &push_ops))

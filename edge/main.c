@@ -8,6 +8,7 @@
 #include "edge/viewer_flv.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* --- links --- */
 
@@ -54,6 +55,23 @@ static void locate_above(struct worker *home, const struct stream_name *name, re
 
 static const struct link_pool_ops pool_ops = {.on_up = on_up, .on_down = on_down, .on_announce = on_announce};
 
+/* --- what the map says --- */
+
+/* A link is kept to each origin of the map. */
+static void on_nodes(void *context, const struct registry_node *nodes, size_t count) {
+	struct edge *e = context;
+	const char **origins = calloc(count + 1, sizeof *origins);
+	size_t found = 0;
+	if (!origins)
+		return; /* told again in a moment */
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(nodes[i].role, "origin") == 0 && link_pool_get(&e->pool, nodes[i].address))
+			origins[found++] = nodes[i].address;
+	}
+	link_pool_keep(&e->pool, origins, found);
+	free(origins);
+}
+
 /* --- the API --- */
 
 static void describe_stream(struct stream *s, json_t *object) {
@@ -82,13 +100,14 @@ static void list_nodes(struct worker *w, json_t *array) {
 }
 
 /* An edge is ready when it can reach an origin. */
-static void list_missing(struct worker *w, json_t *array) {
+static void list_missing(struct worker *w, json_t *missing, json_t *warnings) {
 	struct edge *e = edge_of(w);
+	admin_add_registry(missing, warnings, e->registry);
 	list_each (node, &e->pool.upstreams) {
 		if (list_entry(node, struct upstream, node)->up)
 			return;
 	}
-	json_array_append_new(array, json_string("no link to an origin is up"));
+	json_array_append_new(missing, json_string("no link to an origin is up"));
 }
 
 static const struct admin_providers providers = {
@@ -106,10 +125,13 @@ static int start(struct node_worker *n) {
 	n->relay.locate_above = locate_above;
 	n->http.owner = e;
 	http_server_add(&n->http, routes, sizeof routes / sizeof *routes);
-	e->peers = (struct registry_peers){.ask = upstream_ask, .context = e};
-	int err = registry_static_new(&e->registry, n->worker, &n->node->registry, &e->peers);
-	const struct config_list *origins = &config_node(n->node->config)->registry_origins;
-	return err ? err : link_pool_init(&e->pool, n->worker, &n->node->relay, origins, &pool_ops, e);
+	const struct config_node *c = config_node(n->node->config);
+	static const struct config_list none;
+	const struct config_list *origins = c->registry_backend == CONFIG_BACKEND_STATIC ? &c->registry_origins : &none;
+	int err = link_pool_init(&e->pool, n->worker, &n->node->relay, origins, &pool_ops, e);
+	struct registry_role callbacks = {
+	    .ask = upstream_ask, .changed = upstream_changed, .nodes = on_nodes, .context = e};
+	return err ? err : registry_new(&e->registry, n->worker, &n->node->registry, &callbacks);
 }
 
 static void stop(struct node_worker *n) {

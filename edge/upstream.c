@@ -138,8 +138,8 @@ static void begin_pull(struct source *s, struct upstream *u, uint64_t epoch) {
 	struct rendition *r = stream_rendition_get(s->stream, RENDITION_SOURCE);
 	timer_stop(&s->again);
 	pull_end(&s->pull);
-	if (!r || !u->up) {
-		pause_search(s, SEARCH_SOON_MS);
+	if (!r || !u || !u->up) {
+		pause_search(s, SEARCH_AGAIN_MS); /* or when the link is up */
 		return;
 	}
 	s->state = PULLING;
@@ -150,12 +150,22 @@ static void begin_pull(struct source *s, struct upstream *u, uint64_t epoch) {
 
 /* --- searching --- */
 
+struct upstream *upstream_located(struct edge *e, const struct registry_location *l) {
+	if (l->where || !l->address)
+		return l->where;
+	return link_pool_get(&e->pool, l->address);
+}
+
 static void on_located(void *context, const struct registry_location *l) {
 	struct source *s = context;
 	if (s->state != SEARCHING)
 		return; /* an announcement was quicker */
+	if (l->found && s->pull.upstream && l->epoch <= s->located_epoch) {
+		s->state = PULLING; /* a hint was wrong */
+		return;
+	}
 	if (l->found) {
-		begin_pull(s, l->where, l->epoch);
+		begin_pull(s, upstream_located(s->edge, l), l->epoch);
 		return;
 	}
 	if (!s->told)
@@ -222,6 +232,17 @@ void upstream_announced(struct edge *e, struct upstream *u, const struct stream_
 		return;
 	log_info("stream is claimed", log_str("stream", name->text), log_u64("epoch", epoch), log_str("origin", u->peer));
 	begin_pull(s, u, epoch);
+}
+
+/* It may be long ago, or what an announcement said already. */
+void upstream_changed(void *context, const struct stream_name *name, uint64_t epoch) {
+	struct edge *e = context;
+	struct stream *stream = streams_find(e->base.worker, name);
+	struct source *s = stream ? stream->role : NULL;
+	if (!s || epoch <= stream->epoch || s->state == SEARCHING || (s->state == PULLING && epoch <= s->located_epoch))
+		return;
+	timer_stop(&s->again);
+	search(s);
 }
 
 /* --- asking all origins --- */

@@ -28,7 +28,13 @@ void upstream_link_up(struct edge *e);
 /* A claim was announced over a link. */
 void upstream_announced(struct edge *e, struct upstream *u, const struct stream_name *name, uint64_t epoch);
 
-/* The registry's question to all origins (struct registry_peers). */
+/* The registry's hint that a name has a new epoch, or a new state (struct registry_role). */
+void upstream_changed(void *context, const struct stream_name *name, uint64_t epoch);
+
+/* The upstream that the registry's answer means; NULL: there is none, or no memory for it. */
+struct upstream *upstream_located(struct edge *e, const struct registry_location *l);
+
+/* The registry's question to all origins (struct registry_role). */
 void upstream_ask(void *context, const struct stream_name *name, registry_locate_fn answer, void *answer_context);
 
 /* For the API: the origin's address and what is going on. */

@@ -17,7 +17,8 @@ enum { WARNINGS_MAX = 16 };
  *   none   | set       | the first publish: its claim is awaited
  *   set    | none      | live
  *   set    | set       | a takeover: the candidate's claim is awaited, the holder goes on until then
- *   none   | none      | waits for a publisher, until the grace is over
+ *   none   | none      | waits for a publisher, until the grace is over; or the first publisher left before its claim
+ *          |           | was answered
  */
 struct ingest {
 	struct stream *stream;
@@ -26,7 +27,7 @@ struct ingest {
 	struct timeline *timeline; /* the holder's */
 	struct timeline_run run;
 	uint64_t epoch;
-	struct takeover_history takeovers;
+	bool claiming; /* an answer is awaited; its candidate may have left */
 	struct timer grace;
 	struct timeline_counts earlier;     /* of epochs before */
 	const char *warnings[WARNINGS_MAX]; /* texts that live for ever: the timeline's own */
@@ -48,7 +49,8 @@ static void tell_registry(struct ingest *g) {
 	                               .base_us = g->run.base_us,
 	                               .discontinuity = g->run.discontinuity,
 	                               .target_ms = g->run.target_ms,
-	                               .track = g->run.next_track};
+	                               .track = g->run.next_track,
+	                               .waiting = !g->holder};
 	registry_progress(g->origin->registry, &g->stream->name, &state);
 }
 
@@ -154,14 +156,48 @@ static void take_previous(struct ingest *g, const struct registry_claim *c) {
 	g->run.next_track = p->track;
 }
 
+static int begin_epoch(struct ingest *g, uint64_t epoch) {
+	g->epoch = g->stream->epoch = epoch; /* from now on nothing older is appended */
+	g->timeline = timeline_new(g->stream->config, epoch, &g->run, &timeline_ops, g);
+	return g->timeline ? 0 : UV_ENOMEM;
+}
+
+/* Granted, but who asked has left: the name stays with the holder, or waits, or nobody wants it. */
+static void claimed_for_nobody(struct ingest *g, uint64_t epoch) {
+	if (g->holder) {
+		close_timeline(g);
+		if (begin_epoch(g, epoch))
+			intake_stop(g->holder, PUBLISH_UNAVAILABLE, "out of memory");
+	} else {
+		g->epoch = g->stream->epoch = epoch;
+	}
+	if (g->holder || g->stream->phase != STREAM_PENDING) {
+		tell_registry(g);
+		return;
+	}
+	registry_release(g->origin->registry, &g->stream->name, epoch);
+	stream_end(g->stream, "the publisher left");
+}
+
+static void refuse(struct intake *i, const struct registry_claim *c) {
+	i->role = NULL;
+	intake_refuse(i, c->refusal ? PUBLISH_BAD_NAME : PUBLISH_UNAVAILABLE, c->refusal ? c->refusal : "out of memory");
+}
+
 static void on_claimed(void *context, const struct registry_claim *c) {
 	struct ingest *g = context;
 	struct intake *i = g->candidate;
 	g->candidate = NULL;
+	g->claiming = false;
 	if (!c->epoch) {
-		i->role = NULL;
-		intake_refuse(i, c->holder ? PUBLISH_BAD_NAME : PUBLISH_UNAVAILABLE,
-		              c->holder ? "another origin holds the name" : "the registry does not answer");
+		if (i)
+			refuse(i, c);
+		if (!g->holder && g->stream->phase == STREAM_PENDING)
+			stream_end(g->stream, "nobody may publish it here");
+		return;
+	}
+	if (!i) {
+		claimed_for_nobody(g, c->epoch);
 		return;
 	}
 	if (g->holder) {
@@ -171,9 +207,7 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	}
 	take_previous(g, c);
 	g->holder = i;
-	g->epoch = g->stream->epoch = c->epoch; /* from now on nothing older is appended */
-	g->timeline = timeline_new(g->stream->config, c->epoch, &g->run, &timeline_ops, g);
-	if (!g->timeline) {
+	if (begin_epoch(g, c->epoch)) {
 		g->holder = NULL;
 		i->role = NULL;
 		intake_refuse(i, PUBLISH_UNAVAILABLE, "out of memory");
@@ -185,20 +219,15 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	origin_announce(g->origin, &g->stream->name, c->epoch);
 }
 
-static bool may_take(struct ingest *g, const struct intake *i, const char **why) {
+static void claim(struct ingest *g, const struct intake *i) {
 	const struct config_app *config = g->stream->config;
-	uint64_t now = worker_now_ms(worker_of(g));
-	struct takeover_question q = {.policy = config->ingest_second == 0 ? TAKEOVER_NEWEST : TAKEOVER_REJECT,
-	                              .holder = g->holder->request.remote,
-	                              .newcomer = i->request.remote,
-	                              .silent_ms = now - g->holder->last_sample_ms,
-	                              .stall_ms = (uint64_t)config->ingest_stall,
-	                              .now_ms = now};
-	enum takeover_verdict verdict = takeover_decide(&g->takeovers, &q, why);
-	if (verdict == TAKEOVER_REFUSE_FIGHT)
-		log_warn("two publishers fight for a name; the holder stays for 30 s", log_str("stream", g->stream->name.text),
-		         log_str("holder", g->holder->request.remote), log_str("newcomer", i->request.remote));
-	return verdict == TAKEOVER_GRANT;
+	int64_t silent_ms = g->holder ? (int64_t)(worker_now_ms(worker_of(g)) - g->holder->last_sample_ms) : -1;
+	struct registry_request request = {.publisher = i->request.remote,
+	                                   .policy = config->ingest_second == 0 ? TAKEOVER_NEWEST : TAKEOVER_REJECT,
+	                                   .stall_ms = config->ingest_stall,
+	                                   .silent_ms = silent_ms};
+	g->claiming = true;
+	registry_claim(g->origin->registry, &g->stream->name, &request, on_claimed, g);
 }
 
 static struct ingest *ingest_get(struct intake *i) {
@@ -220,7 +249,6 @@ static struct ingest *ingest_get(struct intake *i) {
 
 void ingest_publish(struct intake *i) {
 	struct ingest *g = ingest_get(i);
-	const char *why;
 	if (!g) {
 		intake_refuse(i, PUBLISH_UNAVAILABLE, "out of memory, or limits.streams is reached");
 		return;
@@ -229,13 +257,10 @@ void ingest_publish(struct intake *i) {
 		intake_refuse(i, PUBLISH_BAD_NAME, "another publisher is just taking the name");
 		return;
 	}
-	if (g->holder && !may_take(g, i, &why)) {
-		intake_refuse(i, PUBLISH_BAD_NAME, why);
-		return;
-	}
 	g->candidate = i;
 	i->role = g;
-	registry_claim(g->origin->registry, &g->stream->name, on_claimed, g);
+	if (!g->claiming) /* else it gets the answer that one who left was waiting for */
+		claim(g, i);
 }
 
 /* --- while it lasts --- */
@@ -254,7 +279,7 @@ void ingest_samples(struct intake *i, const struct sample *samples, size_t count
 static void lost(struct ingest *g) {
 	struct stream *s = g->stream;
 	close_timeline(g);
-	if (s->phase == STREAM_PENDING) {
+	if (s->phase == STREAM_PENDING && !g->candidate) {
 		registry_release(g->origin->registry, &s->name, g->epoch);
 		stream_end(s, "nothing was published");
 		return;
@@ -273,14 +298,26 @@ void ingest_unpublish(struct intake *i) {
 		return;
 	i->role = NULL;
 	if (g->candidate == i) {
-		registry_forget(g->origin->registry, g);
-		g->candidate = NULL;
-		if (!g->holder && g->stream->phase == STREAM_PENDING)
-			stream_end(g->stream, "the publisher left");
+		g->candidate = NULL; /* on_claimed finds nobody */
 	} else if (g->holder == i) {
 		g->holder = NULL;
 		lost(g);
 	}
+}
+
+void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder) {
+	struct stream *s = streams_find(w, name);
+	struct ingest *g = s ? s->role : NULL;
+	if (!g || g->epoch != epoch)
+		return;
+	log_info("stream goes on at another origin", log_str("stream", name->text), log_u64("run", g->run.run),
+	         log_u64("epoch", epoch), log_str("origin", holder));
+	if (g->holder) {
+		g->holder->role = NULL;
+		intake_stop(g->holder, PUBLISH_REPLACED, "another publisher took the name, at another origin");
+		g->holder = NULL;
+	}
+	stream_withdraw(s);
 }
 
 void ingest_describe(const struct stream *s, struct ingest_info *out) {

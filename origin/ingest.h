@@ -18,6 +18,9 @@ void ingest_samples(struct intake *i, const struct sample *samples, size_t count
 void ingest_unpublish(struct intake *i);
 void ingest_ended(struct stream *s);
 
+/* The map says that `holder` has the name, from a newer epoch on than `epoch`: its publisher here is stopped. */
+void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder);
+
 /* What the API tells of a stream's publisher; strings are borrowed. */
 struct ingest_info {
 	const char *publisher; /* its address; NULL: none */

@@ -70,9 +70,8 @@ static void list_nodes(struct worker *w, json_t *array) {
 	relay_server_each(&n->relay, add_link, array);
 }
 
-static void list_missing(struct worker *w, json_t *array) {
-	(void)w;
-	(void)array; /* an origin that listens is ready */
+static void list_missing(struct worker *w, json_t *missing, json_t *warnings) {
+	admin_add_registry(missing, warnings, origin_of(w)->registry);
 }
 
 static const struct admin_providers providers = {
@@ -80,12 +79,18 @@ static const struct admin_providers providers = {
 
 /* --- life --- */
 
+static void on_lost(void *context, const struct stream_name *name, uint64_t epoch, const char *holder) {
+	struct origin *o = context;
+	ingest_lost(o->base.worker, name, epoch, holder);
+}
+
 static int start(struct node_worker *n) {
 	struct origin *o = (struct origin *)n;
 	n->rtmp.may_publish = true;
 	n->rtmp.play_refusal = "an origin takes streams in; play from an edge";
 	n->relay.take_publishers = true;
-	return registry_static_new(&o->registry, n->worker, &n->node->registry, NULL);
+	struct registry_role callbacks = {.lost = on_lost, .context = o};
+	return registry_new(&o->registry, n->worker, &n->node->registry, &callbacks);
 }
 
 static void stop(struct node_worker *n) {

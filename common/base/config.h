@@ -35,7 +35,7 @@ typedef int config_enum; /* index into the row's choices, named below */
 typedef struct config_list config_addresses;
 
 /* The choices of the enum keys, in the table's order; logging.level and logging.format are logger.h's enums. */
-enum { CONFIG_BACKEND_STATIC };                        /* registry.backend */
+enum { CONFIG_BACKEND_STATIC, CONFIG_BACKEND_REDIS };  /* registry.backend */
 enum { CONFIG_SECOND_TAKEOVER, CONFIG_SECOND_REJECT }; /* ingest.second */
 
 /* The keys that an app may override. Fields are named section_name, e.g. `stream_grace` (milliseconds). */

@@ -53,8 +53,19 @@ static void check_app(struct config_build *b, const struct config_override *own)
 		               dot);
 }
 
+static void check_redis(struct config_build *b) {
+	enum { PREFIX_MAX = 48 };
+	const struct config_node *n = &b->config->node;
+	const char *prefix = n->registry_redis_prefix;
+	if (strlen(prefix) > PREFIX_MAX || strpbrk(prefix, " \t"))
+		config_mistake(b, NULL, "registry.redis_prefix: at most %d characters, and no space", PREFIX_MAX);
+	if (*n->registry_redis_user && !*n->registry_redis_password)
+		config_mistake(b, NULL, "registry.redis_user: needs registry.redis_password");
+}
+
 void config_check(struct config_build *b) {
 	const struct config_node *n = &b->config->node;
+	check_redis(b);
 	check_secret(b);
 	check_listeners(b);
 	if (n->relay_dead_after <= n->relay_ping_interval)

@@ -25,4 +25,7 @@ METRIC(M_FRAMES_IN, COUNTER, "weir_frames_received_total", "", "Frames appended 
 METRIC(M_OVERRUNS, COUNTER, "weir_cursor_overruns_total", "", "Readers moved to the newest keyframe because they fell out of the log")
 METRIC(M_SPLICES, COUNTER, "weir_timeline_splices_total", "", "Timestamp jumps spliced at ingest")
 METRIC(M_FRAMES_DROPPED, COUNTER, "weir_frames_dropped_total", "", "Frames refused at ingest: before a keyframe, without a configuration, or unreadable")
+METRIC(M_REGISTRY_UP, GAUGE, "weir_registry_connections", "", "Connections to Redis that are up: two a worker")
+METRIC(M_REGISTRY_COMMANDS, COUNTER, "weir_registry_commands_total", "", "Commands sent to Redis")
+METRIC(M_REGISTRY_ERRORS, COUNTER, "weir_registry_errors_total", "", "Errors that Redis answered with")
 /* clang-format on */

@@ -115,7 +115,28 @@ void admin_add_node(json_t *array, const char *id, const char *role, const char 
 	json_array_append_new(array, o);
 }
 
+void admin_add_registry(json_t *missing, json_t *warnings, const struct registry *r) {
+	const char *why;
+	bool ever;
+	char what[200];
+	if (registry_up(r, &why, &ever))
+		return;
+	snprintf(what, sizeof what, "the registry cannot be reached: %s", why);
+	json_array_append_new(ever ? warnings : missing, text(what));
+}
+
 /* --- on every worker --- */
+
+/* What is missing as texts, and each warning in an object: one array for both. */
+static void collect_ready(struct worker *w, const struct admin *a, json_t *array) {
+	json_t *warnings = json_array(), *warning;
+	size_t i;
+	a->providers->not_ready(w, array, warnings);
+	json_array_foreach(warnings, i, warning) {
+		json_array_append_new(array, json_pack("{s:O}", "warning", warning));
+	}
+	json_decref(warnings);
+}
 
 static void collect(struct worker *w, void *context, struct buffer *part) {
 	const struct asking *q = context;
@@ -140,7 +161,7 @@ static void collect(struct worker *w, void *context, struct buffer *part) {
 		a->providers->nodes(w, array);
 		break;
 	case ASK_READY:
-		a->providers->not_ready(w, array);
+		collect_ready(w, a, array);
 		break;
 	}
 	char *dump = json_dumps(array, JSON_COMPACT);
@@ -197,12 +218,26 @@ static json_t *join(const struct slice *parts, size_t count, bool distinct) {
 	return all;
 }
 
+static void answer_ready(struct http_exchange *x, json_t *all) {
+	json_t *missing = json_array(), *warnings = json_array(), *value;
+	size_t i;
+	json_array_foreach(all, i, value) {
+		if (json_is_object(value))
+			json_array_append(warnings, json_object_get(value, "warning"));
+		else
+			json_array_append(missing, value);
+	}
+	json_decref(all);
+	bool ready = json_array_size(missing) == 0;
+	respond_json(x, ready ? 200 : 503,
+	             json_pack("{s:b, s:o, s:o}", "ready", ready, "missing", missing, "warnings", warnings));
+}
+
 static void answer(const struct asking *q, json_t *all) {
 	struct http_exchange *x = q->exchange;
 	static const char *const keys[] = {"streams", "", "sessions", "nodes", ""};
 	if (q->question == ASK_READY) {
-		bool ready = json_array_size(all) == 0;
-		respond_json(x, ready ? 200 : 503, json_pack("{s:b, s:o}", "ready", ready, "missing", all));
+		answer_ready(x, all);
 	} else if (q->question != ASK_STREAM) {
 		respond_json(x, 200, json_pack("{s:o}", keys[q->question], all));
 	} else if (json_array_size(all) == 0) {

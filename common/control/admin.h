@@ -5,6 +5,7 @@
 
 #include "common/control/gather.h"
 #include "common/http/server.h"
+#include "common/registry/registry.h"
 #include "common/relay/link.h"
 #include "common/rtmp/session.h"
 #include "common/stream/stream.h"
@@ -20,8 +21,8 @@ struct admin_providers {
 	void (*sessions)(struct worker *w, json_t *array);
 	/* Nodes that this worker is linked to: {id, role, address, state}. */
 	void (*nodes)(struct worker *w, json_t *array);
-	/* What is not ready, as texts appended to `array`; asked on each worker. */
-	void (*not_ready)(struct worker *w, json_t *array);
+	/* What is missing for the node to be ready, and what is not as it should be, as texts; asked on each worker. */
+	void (*not_ready)(struct worker *w, json_t *missing, json_t *warnings);
 };
 
 struct admin {
@@ -39,6 +40,9 @@ struct admin *admin_of_worker(struct worker *w);
 
 /* An RTMP session as the API tells it, for the roles' `sessions`. `context` is the array. */
 void admin_add_rtmp_session(const struct rtmp_session_info *info, void *context);
+
+/* For `not_ready`: a map that was never reached is missing; one that is away just now is a warning. */
+void admin_add_registry(json_t *missing, json_t *warnings, const struct registry *r);
 
 /* A node as the API tells it. */
 void admin_add_node(json_t *array, const char *id, const char *role, const char *address, const char *state,

@@ -210,7 +210,7 @@ static int start(struct node *node) {
 	node->relay.config = node->config;
 	node->relay.role = node->role->relay_role;
 	node->relay.incarnation = (uint64_t)clock_wall_us();
-	registry_shared_init(&node->registry, node->config, node->relay.id);
+	registry_shared_init(&node->registry, node->config, node->relay.id, node->role->name, node->relay.incarnation);
 	logger_configure((enum log_level)c->logging_level, (enum log_format)c->logging_format, node->role->name,
 	                 node->relay.id);
 	return run(node);

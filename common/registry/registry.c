@@ -1,11 +1,23 @@
-#include "common/registry/registry.h"
+#include "common/registry/registry_parts.h"
+
+#include "common/base/clock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <uv.h>
 
-void registry_shared_init(struct registry_shared *s, const struct config *config, const char *node) {
+enum { NEGATIVE_CACHE_MS = 1000 };
+
+/* --- epochs --- */
+
+void registry_shared_init(struct registry_shared *s, const struct config *config, const char *node, const char *role,
+                          uint64_t incarnation) {
 	s->config = config;
+	s->role = role;
+	s->incarnation = incarnation;
 	snprintf(s->node, sizeof s->node, "%s", node);
+	atomic_init(&s->redis_away, false);
 	atomic_init(&s->highest_epoch, 0);
 }
 
@@ -23,4 +35,314 @@ uint64_t registry_next_epoch(struct registry_shared *s, int64_t wall_us) {
 		next = by_clock > highest ? by_clock : highest + 1;
 	} while (!atomic_compare_exchange_weak(&s->highest_epoch, &highest, next));
 	return next;
+}
+
+/* --- records --- */
+
+struct record *record_find(struct registry *r, const struct stream_name *name) {
+	struct record *k;
+	HASH_FIND_STR(r->records, name->text, k);
+	return k;
+}
+
+struct record *record_get(struct registry *r, const struct stream_name *name) {
+	struct record *k = record_find(r, name);
+	if (k)
+		return k;
+	k = calloc(1, sizeof *k);
+	if (!k)
+		return NULL;
+	k->name = *name;
+	HASH_ADD_KEYPTR(hh, r->records, k->name.text, strlen(k->name.text), k);
+	return k;
+}
+
+/* --- claims --- */
+
+static void on_tell(struct turn_task *task) {
+	struct registry *r = list_entry(task, struct registry, tell);
+	while (!list_empty(&r->answered)) {
+		struct claiming *c = list_entry(r->answered.next, struct claiming, node);
+		list_remove(&c->node);
+		if (c->fn)
+			c->fn(c->context, &c->answer);
+		free(c);
+	}
+}
+
+static void note_grant(struct claiming *c, struct record *k, uint64_t epoch, const struct registry_state *previous) {
+	c->answer.known = previous && previous->epoch;
+	if (c->answer.known)
+		c->answer.previous = *previous;
+	registry_note_epoch(c->registry->shared, epoch);
+	k->state = c->answer.known ? *previous : (struct registry_state){0};
+	k->state.epoch = epoch;
+	k->live = true;
+	strcpy(k->publisher, c->publisher);
+	strcpy(k->credential, c->credential);
+}
+
+void claim_answer(struct claiming *c, uint64_t epoch, const struct registry_state *previous, const char *refusal) {
+	struct registry *r = c->registry;
+	struct record *k = epoch ? record_get(r, &c->name) : NULL;
+	if (k) {
+		c->answer.epoch = epoch;
+		note_grant(c, k, epoch, previous);
+	} else if (refusal) {
+		snprintf(c->refusal, sizeof c->refusal, "%s", refusal);
+		c->answer.refusal = c->refusal;
+	}
+	list_remove(&c->node);
+	list_append(&r->answered, &c->node);
+	worker_at_turn_end(r->worker, &r->tell);
+}
+
+void claim_locally(struct registry *r, struct claiming *c) {
+	struct record *k = record_get(r, &c->name);
+	const char *why = NULL;
+	if (!k) {
+		claim_answer(c, 0, NULL, NULL);
+		return;
+	}
+	if (k->live && c->silent_ms >= 0) {
+		struct takeover_question q = {.policy = c->policy,
+		                              .holder = k->publisher,
+		                              .newcomer = c->publisher,
+		                              .holder_credential = *k->credential ? k->credential : NULL,
+		                              .newcomer_credential = *c->credential ? c->credential : NULL,
+		                              .silent_ms = (uint64_t)c->silent_ms,
+		                              .stall_ms = (uint64_t)c->stall_ms,
+		                              .now_ms = worker_now_ms(r->worker)};
+		if (takeover_decide(&k->takeovers, &q, &why) != TAKEOVER_GRANT) {
+			claim_answer(c, 0, NULL, why);
+			return;
+		}
+	}
+	struct registry_state previous = k->state;
+	registry_note_epoch(r->shared, previous.epoch);
+	claim_answer(c, registry_next_epoch(r->shared, clock_wall_us()), &previous, NULL);
+}
+
+void registry_claim(struct registry *r, const struct stream_name *name, const struct registry_request *request,
+                    registry_claim_fn fn, void *context) {
+	struct claiming *c = calloc(1, sizeof *c);
+	if (!c || r->stopped) {
+		free(c);
+		fn(context, &(struct registry_claim){0});
+		return;
+	}
+	*c = (struct claiming){.registry = r,
+	                       .name = *name,
+	                       .fn = fn,
+	                       .context = context,
+	                       .policy = request->policy,
+	                       .stall_ms = request->stall_ms,
+	                       .silent_ms = request->silent_ms};
+	snprintf(c->publisher, sizeof c->publisher, "%s", request->publisher ? request->publisher : "");
+	snprintf(c->credential, sizeof c->credential, "%s", request->credential ? request->credential : "");
+	list_append(&r->claims, &c->node);
+	r->backend->claim(r, c);
+}
+
+static struct record *owned(struct registry *r, const struct stream_name *name, uint64_t epoch) {
+	struct record *k = record_find(r, name);
+	return k && k->state.epoch == epoch ? k : NULL;
+}
+
+void registry_progress(struct registry *r, const struct stream_name *name, const struct registry_state *state) {
+	struct record *k = owned(r, name, state->epoch);
+	if (!k)
+		return;
+	k->state = *state;
+	k->live = !state->waiting;
+	r->backend->progress(r, k);
+}
+
+/* Nothing need be kept: the next run's epoch and numbers are seeded by the clock, above all of this one's. */
+void registry_release(struct registry *r, const struct stream_name *name, uint64_t epoch) {
+	struct record *k = owned(r, name, epoch);
+	if (!k)
+		return;
+	HASH_DELETE(hh, r->records, k);
+	r->backend->release(r, k);
+	free(k);
+}
+
+/* --- locate --- */
+
+/* Somebody who waits for an answer. */
+struct waiter {
+	struct list node;
+	void *context;
+	registry_locate_fn fn; /* NULL: forgotten */
+};
+
+static void search_free(struct search *s) {
+	timer_stop(&s->expire);
+	HASH_DELETE(hh, s->registry->searches, s);
+	free(s);
+}
+
+static void on_expire(struct timer *t) {
+	struct search *s = list_entry(t, struct search, expire);
+	if (!s->asking)
+		search_free(s);
+}
+
+static struct search *search_get(struct registry *r, const struct stream_name *name) {
+	struct search *s;
+	HASH_FIND_STR(r->searches, name->text, s);
+	if (s)
+		return s;
+	s = calloc(1, sizeof *s);
+	if (!s)
+		return NULL;
+	s->name = *name;
+	s->registry = r;
+	list_init(&s->waiters);
+	timer_init(&s->expire, r->worker, on_expire);
+	HASH_ADD_STR(r->searches, name.text, s);
+	return s;
+}
+
+void search_answer(struct search *s, const struct registry_location *l) {
+	struct registry *r = s->registry;
+	s->asking = false;
+	if (l->found)
+		registry_note_epoch(r->shared, l->epoch);
+	s->not_found_ms = l->found ? 0 : worker_now_ms(r->worker);
+	struct list waiters;
+	list_init(&waiters);
+	list_splice(&waiters, &s->waiters);
+	/* A name that is there is asked for anew next time; one that is not is remembered for a moment. */
+	if (l->found || r->stopped || timer_start(&s->expire, NEGATIVE_CACHE_MS))
+		search_free(s);
+	while (!list_empty(&waiters)) {
+		struct waiter *w = list_entry(waiters.next, struct waiter, node);
+		list_remove(&w->node);
+		if (w->fn)
+			w->fn(w->context, l);
+		free(w);
+	}
+}
+
+static void on_peers_answer(void *context, const struct registry_location *l) {
+	search_answer(context, l);
+}
+
+void search_peers(struct search *s) {
+	struct registry *r = s->registry;
+	if (r->role.ask)
+		r->role.ask(r->role.context, &s->name, on_peers_answer, s);
+	else
+		search_answer(s, &(struct registry_location){0});
+}
+
+void registry_locate(struct registry *r, const struct stream_name *name, registry_locate_fn fn, void *context) {
+	struct search *s = r->stopped ? NULL : search_get(r, name);
+	struct waiter *w = s ? calloc(1, sizeof *w) : NULL;
+	bool known_missing =
+	    s && !s->asking && s->not_found_ms && worker_now_ms(r->worker) - s->not_found_ms < NEGATIVE_CACHE_MS;
+	if (!w || known_missing) {
+		free(w);
+		fn(context, &(struct registry_location){0});
+		return;
+	}
+	*w = (struct waiter){.context = context, .fn = fn};
+	list_append(&s->waiters, &w->node);
+	if (s->asking)
+		return;
+	s->asking = true;
+	r->backend->locate(r, s);
+}
+
+void registry_hint(struct registry *r, const struct stream_name *name) {
+	struct search *s;
+	HASH_FIND_STR(r->searches, name->text, s);
+	if (s)
+		s->not_found_ms = 0;
+}
+
+void registry_forget(struct registry *r, void *context) {
+	struct search *s, *next;
+	list_each (node, &r->claims)
+		if (list_entry(node, struct claiming, node)->context == context)
+			list_entry(node, struct claiming, node)->fn = NULL;
+	list_each (node, &r->answered)
+		if (list_entry(node, struct claiming, node)->context == context)
+			list_entry(node, struct claiming, node)->fn = NULL;
+	HASH_ITER(hh, r->searches, s, next) {
+		list_each (node, &s->waiters) {
+			struct waiter *w = list_entry(node, struct waiter, node);
+			if (w->context == context)
+				w->fn = NULL;
+		}
+	}
+}
+
+/* --- life --- */
+
+bool registry_up(const struct registry *r, const char **why, bool *ever) {
+	return r->backend->up(r, why, ever);
+}
+
+struct registry_shared *registry_shared_of(struct registry *r) {
+	return r->shared;
+}
+
+int registry_new(struct registry **out, struct worker *w, struct registry_shared *shared,
+                 const struct registry_role *role) {
+	struct registry *r;
+	bool redis = config_node(shared->config)->registry_backend == CONFIG_BACKEND_REDIS;
+	int err = redis ? registry_redis_new(&r, w, shared) : registry_static_new(&r);
+	if (err)
+		return err;
+	r->worker = w;
+	r->shared = shared;
+	if (role)
+		r->role = *role;
+	list_init(&r->claims);
+	list_init(&r->answered);
+	turn_task_init(&r->tell, on_tell);
+	err = redis ? registry_redis_start(r) : registry_static_start(r);
+	if (err)
+		registry_free(&r);
+	else
+		*out = r;
+	return err;
+}
+
+void registry_stop(struct registry *r) {
+	if (r->stopped)
+		return;
+	r->stopped = true;
+	r->backend->stop(r);
+}
+
+static void free_claims(struct list *claims) {
+	list_each (node, claims)
+		free(list_entry(node, struct claiming, node));
+}
+
+void registry_free(struct registry **out) {
+	struct registry *r = *out;
+	if (!r)
+		return;
+	*out = NULL;
+	registry_stop(r);
+	list_remove(&r->tell.node);
+	free_claims(&r->claims);
+	free_claims(&r->answered);
+	struct search *s, *next_search;
+	HASH_ITER(hh, r->searches, s, next_search) {
+		list_each (node, &s->waiters)
+			free(list_entry(node, struct waiter, node));
+		search_free(s);
+	}
+	struct record *k, *next;
+	HASH_ITER(hh, r->records, k, next) {
+		HASH_DELETE(hh, r->records, k);
+		free(k);
+	}
+	r->backend->free(r);
 }

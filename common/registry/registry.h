@@ -2,9 +2,10 @@
  * registry.h: the stream map: which origin has which stream. One interface, a backend behind it.
  *
  * One handle a worker; a stream's claims happen on its home worker. Everything is asynchronous: answers come by
- * callback in a later turn, may be late, and may say that they are not known. A backend on another machine loses
- * answers and outlives owners: so a claim gives an epoch that only grows, and progress and release of an older epoch
- * than the map's are refused.
+ * callback, may be late, and may say that they are not known. A map on another machine loses answers and outlives
+ * owners: so a claim gives an epoch that only grows, progress and release of an older epoch than the map's are refused,
+ * and an owner that the map has left is told (`lost`). While the map cannot be reached, a node goes on by what it knows
+ * itself; when it is back, it is told again.
  *
  * | operation | who     | what it means                                                               |
  * |-----------|---------|-----------------------------------------------------------------------------|
@@ -12,12 +13,14 @@
  * | progress  | origin  | what the next owner must know: after each mark, and when it waits             |
  * | release   | origin  | the run is over                                                             |
  * | locate    | edge    | which origin has it                                                         |
+ * | watch     | both    | changes of others come by themselves, as hints: `changed`, `node`             |
  */
 #pragma once
 
 #include "common/base/config.h"
 #include "common/base/name.h"
 #include "common/loop/worker.h"
+#include "common/registry/takeover.h"
 
 #include <stdatomic.h>
 
@@ -28,19 +31,30 @@ struct registry_state {
 	int64_t wall_us; /* when that was told */
 	int64_t highest_us, base_us;
 	uint32_t discontinuity, target_ms, track;
+	bool waiting; /* nobody publishes it just now */
+};
+
+/* Who wants a name. Texts are borrowed for the call. */
+struct registry_request {
+	const char *publisher;  /* its address with port */
+	const char *credential; /* NULL: none is configured */
+	enum takeover_policy policy;
+	int64_t stall_ms;  /* a holder silent for so long may be replaced by anybody */
+	int64_t silent_ms; /* of the holder, when it publishes to this node; -1: it does not */
 };
 
 struct registry_claim {
-	uint64_t epoch; /* granted; 0: not */
-	bool known;     /* `previous` says something */
+	uint64_t epoch;      /* granted; 0: not */
+	const char *refusal; /* not granted: why, for this call's time; NULL: out of memory */
+	bool known;          /* `previous` says something */
 	struct registry_state previous;
-	const char *holder; /* not granted: who has it, or NULL: the map did not answer */
 };
 
 struct registry_location {
 	bool found;
 	uint64_t epoch;
-	void *where; /* as the backend's peers know it: an upstream (static) */
+	void *where;         /* an answer of the role's own `ask`: its upstream; else */
+	const char *address; /* the owner's relay address, for this call's time */
 };
 
 typedef void (*registry_claim_fn)(void *context, const struct registry_claim *c);
@@ -50,10 +64,14 @@ typedef void (*registry_locate_fn)(void *context, const struct registry_location
 struct registry_shared {
 	const struct config *config;
 	char node[160];
+	const char *role;
+	uint64_t incarnation;           /* of this process */
+	_Atomic bool redis_away;        /* it was told */
 	_Atomic uint64_t highest_epoch; /* of all that this node gave, saw or learned */
 };
 
-void registry_shared_init(struct registry_shared *s, const struct config *config, const char *node);
+void registry_shared_init(struct registry_shared *s, const struct config *config, const char *node, const char *role,
+                          uint64_t incarnation);
 
 /* Notes an epoch seen anywhere: later ones of this node are above it. Any worker. */
 void registry_note_epoch(struct registry_shared *s, uint64_t epoch);
@@ -61,36 +79,53 @@ void registry_note_epoch(struct registry_shared *s, uint64_t epoch);
 /* A new epoch: milliseconds × 256 + a byte of the node's hash, above every one noted. Any worker. */
 uint64_t registry_next_epoch(struct registry_shared *s, int64_t wall_us);
 
-/* How the static backend asks other nodes: the role provides it. */
-struct registry_peers {
-	/* Asks all who may know, and calls `answer` exactly once, perhaps within the call. */
+/* A node that the map lists. Texts are borrowed for the call. */
+struct registry_node {
+	const char *id, *role; /* "origin", "edge" */
+	const char *address;   /* of its relay */
+};
+
+/* What the role does for its registry; any may be NULL. On the registry's worker. */
+struct registry_role {
+	/* Asks all linked nodes who may know, and calls `answer` exactly once, perhaps within the call. */
 	void (*ask)(void *context, const struct stream_name *name, registry_locate_fn answer, void *answer_context);
+	/* `epoch` of a name that this node owns is not the map's any more: `holder` has a newer one. */
+	void (*lost)(void *context, const struct stream_name *name, uint64_t epoch, const char *holder);
+	/* A name has a new epoch, a new state or is gone (epoch 0). A hint: it may come twice, late or never. */
+	void (*changed)(void *context, const struct stream_name *name, uint64_t epoch);
+	/* All nodes that the map lists, this one too; told now and then, and when they change. */
+	void (*nodes)(void *context, const struct registry_node *nodes, size_t count);
 	void *context;
 };
 
 struct registry;
 
-/* The static backend, which needs nothing but the node's own memory, its state_dir and its peers (NULL: none). Reads
- * state_dir, blocking: from the start hook. 0 or a libuv code. */
-int registry_static_new(struct registry **out, struct worker *w, struct registry_shared *shared,
-                        const struct registry_peers *peers);
+/* The backend that the configuration names. `role` (NULL: nothing) is copied. static reads node.state_dir, blocking:
+ * from the start hook. 0 or a libuv code. */
+int registry_new(struct registry **out, struct worker *w, struct registry_shared *shared,
+                 const struct registry_role *role);
 
 /* Lets go: answers that are awaited do not come any more; state is written. From the stop hook. */
 void registry_stop(struct registry *r);
 void registry_free(struct registry **r);
 
-/* The answer comes once, later, unless registry_stop was called. */
-void registry_claim(struct registry *r, const struct stream_name *name, registry_claim_fn fn, void *context);
+/* The answer comes once, later, unless it was forgotten or the registry stopped. A refusal follows the rules of
+ * takeover.h. */
+void registry_claim(struct registry *r, const struct stream_name *name, const struct registry_request *request,
+                    registry_claim_fn fn, void *context);
 
-/* False: the map has a newer epoch; the caller has lost the stream. */
-bool registry_progress(struct registry *r, const struct stream_name *name, const struct registry_state *state);
-bool registry_release(struct registry *r, const struct stream_name *name, uint64_t epoch);
+/* That the owner goes on; `state->epoch` is the claim's. Of an epoch that is not this node's newest: nothing. */
+void registry_progress(struct registry *r, const struct stream_name *name, const struct registry_state *state);
+void registry_release(struct registry *r, const struct stream_name *name, uint64_t epoch);
 
 /* Single flight for each name; "not found" is remembered for a second. The answer may come within the call. */
 void registry_locate(struct registry *r, const struct stream_name *name, registry_locate_fn fn, void *context);
 
 /* What was remembered of the name is old: a claim was announced. */
 void registry_hint(struct registry *r, const struct stream_name *name);
+
+/* True: the map can be reached. Else `*why`, valid until the next turn, and in `*ever` whether it could be once. */
+bool registry_up(const struct registry *r, const char **why, bool *ever);
 
 /* What it shares with the node's other workers. */
 struct registry_shared *registry_shared_of(struct registry *r);

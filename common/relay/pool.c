@@ -150,6 +150,12 @@ static void on_retry(struct timer *t) {
 		retry_later(u);
 }
 
+static void upstream_free(struct upstream *u) {
+	timer_stop(&u->retry);
+	list_remove(&u->node);
+	free(u);
+}
+
 static int add_upstream(struct link_pool *p, const char *address) {
 	struct upstream *u = calloc(1, sizeof *u);
 	if (!u)
@@ -166,6 +172,30 @@ static int add_upstream(struct link_pool *p, const char *address) {
 	timer_init(&u->retry, p->worker, on_retry);
 	list_append(&p->upstreams, &u->node);
 	return timer_start(&u->retry, 0);
+}
+
+struct upstream *link_pool_get(struct link_pool *p, const char *address) {
+	list_each (node, &p->upstreams) {
+		struct upstream *u = list_entry(node, struct upstream, node);
+		if (strcmp(u->address, address) == 0)
+			return u;
+	}
+	if (p->stopping || add_upstream(p, address))
+		return NULL;
+	return list_entry(p->upstreams.prev, struct upstream, node);
+}
+
+void link_pool_keep(struct link_pool *p, const char *const *addresses, size_t count) {
+	list_each (node, &p->upstreams) {
+		struct upstream *u = list_entry(node, struct upstream, node);
+		bool listed = false;
+		for (size_t i = 0; i < count && !listed; i++)
+			listed = strcmp(u->address, addresses[i]) == 0;
+		if (listed || u->link)
+			continue; /* a link that is being tried ends by itself, and the next time comes */
+		log_info("relay link is given up: the node is not in the map any more", log_str("to", u->address));
+		upstream_free(u);
+	}
 }
 
 int link_pool_init(struct link_pool *p, struct worker *w, const struct relay_node *self,
@@ -191,8 +221,6 @@ void link_pool_stop(struct link_pool *p) {
 void link_pool_fini(struct link_pool *p) {
 	list_each (node, &p->upstreams) {
 		struct upstream *u = list_entry(node, struct upstream, node);
-		timer_stop(&u->retry);
-		list_remove(&u->node);
-		free(u);
+		upstream_free(u);
 	}
 }

@@ -52,6 +52,12 @@ struct link_pool {
 int link_pool_init(struct link_pool *p, struct worker *w, const struct relay_node *self,
                    const struct config_list *addresses, const struct link_pool_ops *ops, void *owner);
 
+/* The upstream with that address, added if need be. NULL: no address, or out of memory. */
+struct upstream *link_pool_get(struct link_pool *p, const char *address);
+
+/* Drops the upstreams whose link is down and whose address is not among these: their nodes are gone for good. */
+void link_pool_keep(struct link_pool *p, const char *const *addresses, size_t count);
+
 /* Closes all links; pulls and pushes hear on_lost. */
 void link_pool_stop(struct link_pool *p);
 void link_pool_fini(struct link_pool *p);

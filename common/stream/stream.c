@@ -327,6 +327,14 @@ void stream_end(struct stream *s, const char *reason) {
 	free_when_unread(s);
 }
 
+void stream_withdraw(struct stream *s) {
+	if (s->ended)
+		return;
+	leave_table(s);
+	end_feeds(s, UV_ENOENT);
+	free_when_unread(s);
+}
+
 static void stop_one(struct stream *s) {
 	if (!s->ended)
 		leave_table(s);

@@ -123,5 +123,9 @@ void stream_waiting(struct stream *s);
 /* The source is back in the same epoch. */
 void stream_resumed(struct stream *s);
 
+/* Another node has the stream: it is not here any more, and not over. Readers are told UV_ENOENT; the stream is freed.
+ */
+void stream_withdraw(struct stream *s);
+
 /* Appends ENTRY_END to every rendition unless it is there, tells every reader, frees the stream. */
 void stream_end(struct stream *s, const char *reason);

@@ -41,10 +41,11 @@ static void list_nodes(struct worker *w, json_t *array) {
 	admin_add_node(array, own, "edge", "127.0.0.1:2", "down", "refused");
 }
 
-static void list_missing(struct worker *w, json_t *array) {
+static void list_missing(struct worker *w, json_t *missing, json_t *warnings) {
 	(void)w;
+	json_array_append_new(warnings, json_string("the map is away"));
 	if (!atomic_load(&ready))
-		json_array_append_new(array, json_string("no link to an origin is up"));
+		json_array_append_new(missing, json_string("no link to an origin is up"));
 }
 
 static const struct admin_providers providers = {
@@ -165,6 +166,8 @@ Test(admin, readiness_tells_each_reason_once) {
 	start();
 	json_t *o = ask_json("/readyz", 200);
 	cr_expect(json_is_true(json_object_get(o, "ready")));
+	cr_expect_eq(json_array_size(json_object_get(o, "missing")), 0);
+	cr_expect_eq(json_array_size(json_object_get(o, "warnings")), 1, "told once, by all workers");
 	cr_expect_eq(json_array_size(json_object_get(o, "missing")), 0);
 	json_decref(o);
 	atomic_store(&ready, false);

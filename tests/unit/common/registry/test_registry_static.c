@@ -9,60 +9,15 @@
 #include <unistd.h>
 #include <uv.h>
 
-enum { NODES = 2 };
-
-/* Each node has a group of one worker, a configuration with a state_dir of its own, and a registry on its worker. */
-static struct node {
-	struct workers *group;
-	struct config *config;
-	struct registry_shared shared;
-	struct registry *registry;
-	const struct registry_peers *peers;
-	char dir[64];
-} nodes[NODES];
-
-static int start(struct worker *w, void *context) {
-	struct node *n = context;
-	return registry_static_new(&n->registry, w, &n->shared, n->peers);
-}
-
-static void stop(struct worker *w, void *context) {
-	(void)w;
-	registry_stop(((struct node *)context)->registry);
-}
-
-static void fini(struct worker *w, void *context) {
-	(void)w;
-	registry_free(&((struct node *)context)->registry);
-}
-
-static const struct worker_hooks hooks = {.start = start, .stop = stop, .fini = fini};
-
-static void start_node(int i) {
-	struct node *n = &nodes[i];
-	char override[128], id[16];
-	char *overrides[] = {override, NULL};
-	struct buffer why;
-	buffer_init(&why, 0);
-	snprintf(override, sizeof override, "node.state_dir=%s", n->dir);
-	snprintf(id, sizeof id, "node%d", i);
-	cr_assert_eq(config_parse(&n->config, CONFIG_ORIGIN, &(struct config_sources){.overrides = overrides}, &why), 0);
-	registry_shared_init(&n->shared, n->config, id);
-	cr_assert_eq(workers_start(&n->group, 1, &hooks, n), 0);
-	buffer_fini(&why);
-}
-
-static void stop_node(int i) {
-	cr_assert_eq(workers_stop(&nodes[i].group, 5000), 0);
-	config_free(&nodes[i].config);
-}
+static char dirs[NODES][64];
 
 static void open_nodes(void) {
-	clock_init();
 	for (int i = 0; i < NODES; i++) {
-		strcpy(nodes[i].dir, "/tmp/weir-registry-XXXXXX");
-		cr_assert(mkdtemp(nodes[i].dir));
-		start_node(i);
+		char dir[128];
+		strcpy(dirs[i], "/tmp/weir-registry-XXXXXX");
+		cr_assert(mkdtemp(dirs[i]));
+		snprintf(dir, sizeof dir, "node.state_dir=%s", dirs[i]);
+		node_start(i, (const char *[NODE_OVERRIDES]){dir});
 	}
 }
 
@@ -80,42 +35,12 @@ static void remove_dir(const char *dir) {
 
 static void close_nodes(void) {
 	for (int i = 0; i < NODES; i++) {
-		stop_node(i);
-		remove_dir(nodes[i].dir);
+		node_stop(i);
+		remove_dir(dirs[i]);
 	}
 }
 
-static void restart_first(void) {
-	stop_node(0);
-	start_node(0);
-}
-
-/* --- running on a node --- */
-
-struct job {
-	struct node *node;
-	void (*fn)(struct registry *r, void *context);
-	void *context;
-	_Atomic int done;
-};
-
-static void run_job(struct worker *w, void *context) {
-	struct job *j = context;
-	(void)w;
-	j->fn(j->node->registry, j->context);
-	atomic_fetch_add(&j->done, 1);
-}
-
-static void on_node(int i, void (*fn)(struct registry *r, void *context), void *context) {
-	struct job j = {.node = &nodes[i], .fn = fn, .context = context};
-	call_on(workers_at(nodes[i].group, 0), run_job, &j);
-	wait_for_count(&j.done, 1);
-}
-
-static const struct registry_fixture fixture = {
-    .on_node = on_node, .restart = restart_first, .open = open_nodes, .close = close_nodes};
-
-REGISTRY_CONTRACT(registry_static, &fixture)
+REGISTRY_CONTRACT(registry_static, open_nodes, close_nodes)
 
 /* --- the state file --- */
 
@@ -158,7 +83,6 @@ static void ask(void *context, const struct stream_name *name, registry_locate_f
 	pending_context = answer_context;
 }
 
-static const struct registry_peers peers = {.ask = ask};
 static int located, found;
 
 static void on_located(void *context, const struct registry_location *l) {
@@ -197,7 +121,7 @@ static void locate_missing(struct registry *r, void *context) {
 }
 
 Test(registry_static, locate_is_one_flight_with_a_memory_of_what_is_missing) {
-	nodes[0].peers = &peers;
+	node_set_ask(0, ask);
 	open_nodes();
 	on_node(0, locate_twice, NULL);
 	on_node(0, locate_missing, NULL);

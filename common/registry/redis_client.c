@@ -1,0 +1,360 @@
+#include "common/registry/redis_client.h"
+
+#include "common/base/logger.h"
+#include "common/base/metrics.h"
+#include "common/base/random.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+enum {
+	FIRST_BACKOFF_MS = 50,
+	BACKOFF_MAX_MS = 1000,
+	TICK_MS = 250,
+	PING_AFTER_MS = 1000,
+	LAST_WORDS_MS = 200,
+	ANSWER_MAX = 64 << 20
+};
+
+/* A command that waits for its answer. */
+struct call {
+	struct list node;
+	redis_reply_fn fn; /* NULL: forgotten */
+	void *context;
+	uint64_t sent_ms;
+};
+
+static struct redis_client *client_of(struct conn *conn) {
+	return list_entry(conn, struct redis_client, conn);
+}
+
+static const char *what(const struct redis_client *c) {
+	return c->channel ? "subscription" : "commands";
+}
+
+/* --- down --- */
+
+static void answer_all_lost(struct redis_client *c) {
+	struct list lost;
+	list_init(&lost);
+	list_splice(&lost, &c->calls);
+	while (!list_empty(&lost)) {
+		struct call *call = list_entry(lost.next, struct call, node);
+		list_remove(&call->node);
+		if (call->fn)
+			call->fn(call->context, NULL);
+		free(call);
+	}
+}
+
+/* The connection is of no use; it is closed and tried again later. */
+static void fail(struct redis_client *c, const char *why) {
+	if (c->failing || c->phase == REDIS_STOPPED)
+		return;
+	c->failing = true;
+	snprintf(c->why, sizeof c->why, "%s", why);
+	conn_close(&c->conn);
+}
+
+/* Half to all of the backoff, which doubles. */
+static void retry_later(struct redis_client *c) {
+	uint64_t delay = c->backoff_ms;
+	c->backoff_ms = 2 * delay < BACKOFF_MAX_MS ? 2 * delay : BACKOFF_MAX_MS;
+	if (timer_start(&c->retry, delay / 2 + random_below(delay / 2 + 1)))
+		log_error("redis is given up: out of memory", log_str("redis", c->config->registry_redis));
+}
+
+static void went_down(struct redis_client *c) {
+	bool was_up = c->phase == REDIS_UP;
+	if (c->phase == REDIS_STOPPED)
+		return;
+	c->phase = REDIS_DOWN;
+	c->failing = false;
+	if (was_up)
+		metric_dec(M_REGISTRY_UP);
+	if (!c->told && !atomic_exchange(c->away, true))
+		log_warn("redis cannot be used; it is tried again, and what runs goes on",
+		         log_str("redis", c->config->registry_redis), log_str("connection", what(c)),
+		         log_str("reason", c->why));
+	c->told = true;
+	retry_later(c);
+	c->tried = true;
+	answer_all_lost(c);
+	c->ops->on_down(c->context);
+}
+
+static void on_closed(struct conn *conn) {
+	struct redis_client *c = client_of(conn);
+	timer_stop(&c->tick);
+	if (c->reader)
+		redisReaderFree(c->reader);
+	c->reader = NULL;
+	went_down(c);
+}
+
+static void on_end(struct conn *conn, int error) {
+	fail(client_of(conn), error == UV_EOF ? "the server closed the connection" : uv_strerror(error));
+}
+
+/* --- sending --- */
+
+static int transmit(struct redis_client *c, size_t count, const char *const *arguments) {
+	char *text = NULL;
+	int size = redisFormatCommandArgv(&text, (int)count, (const char **)arguments, NULL);
+	if (size < 0)
+		return UV_ENOMEM;
+	struct bytes *b = bytes_copy(text, (size_t)size);
+	free(text);
+	if (!b)
+		return UV_ENOMEM;
+	int err = conn_send(&c->conn, b);
+	if (err)
+		fail(c, uv_strerror(err));
+	return err;
+}
+
+static int call(struct redis_client *c, size_t count, const char *const *arguments, redis_reply_fn fn, void *context) {
+	struct call *k = calloc(1, sizeof *k);
+	int err = k ? transmit(c, count, arguments) : UV_ENOMEM;
+	if (err) {
+		free(k);
+		return err;
+	}
+	*k = (struct call){.fn = fn, .context = context, .sent_ms = worker_now_ms(c->worker)};
+	c->sent_ms = k->sent_ms;
+	list_append(&c->calls, &k->node);
+	metric_inc(M_REGISTRY_COMMANDS);
+	return 0;
+}
+
+int redis_send(struct redis_client *c, size_t count, const char *const *arguments, redis_reply_fn fn, void *context) {
+	return c->phase == REDIS_UP && !c->failing ? call(c, count, arguments, fn, context) : UV_ENOTCONN;
+}
+
+int redis_run(struct redis_client *c, unsigned index, const char *key, size_t count, const char *const *arguments,
+              redis_reply_fn fn, void *context) {
+	const char *all[REDIS_ARGUMENTS_MAX + 4] = {"EVALSHA", c->sha[index], "1", key};
+	if (count > REDIS_ARGUMENTS_MAX)
+		return UV_E2BIG;
+	memcpy(all + 4, arguments, count * sizeof *arguments);
+	return redis_send(c, count + 4, all, fn, context);
+}
+
+void redis_forget(struct redis_client *c, void *context) {
+	list_each (node, &c->calls) {
+		struct call *k = list_entry(node, struct call, node);
+		if (k->context == context)
+			k->fn = NULL;
+	}
+}
+
+/* --- answers --- */
+
+/* Errors that say that this server, or this login, is not the one to talk to now. */
+static bool is_fatal(const redisReply *reply) {
+	static const char *const codes[] = {"NOSCRIPT", "READONLY", "NOAUTH", "LOADING", "MASTERDOWN", "MOVED", "NOPERM"};
+	if (reply->type != REDIS_REPLY_ERROR)
+		return false;
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if (strncmp(reply->str, codes[i], strlen(codes[i])) == 0)
+			return true;
+	return false;
+}
+
+static bool is_text(const redisReply *reply, const char *text) {
+	return reply->type == REDIS_REPLY_STRING && strcmp(reply->str, text) == 0;
+}
+
+/* What a subscriber is sent without asking. */
+static bool is_message(const redisReply *reply) {
+	return reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 && is_text(reply->element[0], "message") &&
+	       reply->element[2]->type == REDIS_REPLY_STRING;
+}
+
+static void take_answer(struct redis_client *c, const redisReply *reply) {
+	if (c->channel && is_message(reply)) {
+		const redisReply *payload = reply->element[2];
+		c->ops->on_message(c->context, (struct slice){(const uint8_t *)payload->str, payload->len});
+		return;
+	}
+	if (list_empty(&c->calls)) {
+		fail(c, "an answer without a question");
+		return;
+	}
+	bool fatal = is_fatal(reply);
+	if (reply->type == REDIS_REPLY_ERROR)
+		metric_inc(M_REGISTRY_ERRORS);
+	if (fatal)
+		fail(c, reply->str);
+	struct call *k = list_entry(c->calls.next, struct call, node);
+	list_remove(&k->node);
+	if (k->fn)
+		k->fn(k->context, fatal ? NULL : reply);
+	free(k);
+}
+
+static void on_read(struct conn *conn, const uint8_t *data, size_t size) {
+	struct redis_client *c = client_of(conn);
+	if (redisReaderFeed(c->reader, (const char *)data, size) != REDIS_OK || c->reader->len > ANSWER_MAX) {
+		fail(c, "an answer is too large");
+		return;
+	}
+	while (!c->failing && c->phase != REDIS_STOPPED) {
+		void *reply = NULL;
+		if (redisReaderGetReply(c->reader, &reply) != REDIS_OK) {
+			fail(c, *c->reader->errstr ? c->reader->errstr : "an answer that is none of Redis's");
+			return;
+		}
+		if (!reply)
+			return;
+		take_answer(c, reply);
+		freeReplyObject(reply);
+	}
+}
+
+/* --- opening --- */
+
+static void on_greeted(void *context, const redisReply *reply) {
+	struct redis_client *c = context;
+	if (!reply)
+		return;
+	if (reply->type == REDIS_REPLY_ERROR)
+		fail(c, reply->str);
+}
+
+/* The scripts' answers come in their order. */
+static void on_loaded(void *context, const redisReply *reply) {
+	struct redis_client *c = context;
+	if (!reply)
+		return;
+	if (reply->type != REDIS_REPLY_STRING || reply->len != REDIS_SHA_SIZE - 1) {
+		fail(c, reply->type == REDIS_REPLY_ERROR ? reply->str : "a script was not loaded");
+		return;
+	}
+	unsigned i = 0;
+	while (i < REDIS_SCRIPTS_MAX - 1 && *c->sha[i])
+		i++;
+	memcpy(c->sha[i], reply->str, REDIS_SHA_SIZE);
+}
+
+/* The last answer of the greeting. */
+static void on_ready(void *context, const redisReply *reply) {
+	struct redis_client *c = context;
+	on_greeted(c, reply);
+	if (!reply || c->failing)
+		return;
+	c->phase = REDIS_UP;
+	if (c->told && atomic_exchange(c->away, false))
+		log_info("redis can be used again", log_str("redis", c->config->registry_redis));
+	c->ever = c->tried = true;
+	c->told = false;
+	c->backoff_ms = FIRST_BACKOFF_MS;
+	metric_inc(M_REGISTRY_UP);
+	c->ops->on_up(c->context);
+}
+
+static int greet(struct redis_client *c) {
+	const struct config_node *config = c->config;
+	char db[16];
+	snprintf(db, sizeof db, "%lld", (long long)config->registry_redis_db);
+	int err = 0;
+	if (*config->registry_redis_password) {
+		bool user = *config->registry_redis_user;
+		const char *login[] = {"AUTH", config->registry_redis_user, config->registry_redis_password};
+		const char *password[] = {"AUTH", config->registry_redis_password};
+		err = call(c, user ? 3 : 2, user ? login : password, on_greeted, c);
+	}
+	if (!err && config->registry_redis_db)
+		err = call(c, 2, (const char *[]){"SELECT", db}, on_greeted, c);
+	memset(c->sha, 0, sizeof c->sha);
+	for (size_t i = 0; !err && c->scripts && c->scripts[i]; i++)
+		err = call(c, 3, (const char *[]){"SCRIPT", "LOAD", c->scripts[i]}, on_loaded, c);
+	if (!err)
+		err = c->channel ? call(c, 2, (const char *[]){"SUBSCRIBE", c->channel}, on_ready, c)
+		                 : call(c, 1, (const char *[]){"PING"}, on_ready, c);
+	return err;
+}
+
+static void on_tick(struct timer *t) {
+	struct redis_client *c = list_entry(t, struct redis_client, tick);
+	uint64_t now = worker_now_ms(c->worker);
+	if (!list_empty(&c->calls)) {
+		struct call *oldest = list_entry(c->calls.next, struct call, node);
+		if (now - oldest->sent_ms >= (uint64_t)c->config->registry_timeout) {
+			fail(c, "no answer in time");
+			return;
+		}
+	} else if (now - c->sent_ms >= PING_AFTER_MS) {
+		call(c, 1, (const char *[]){"PING"}, on_greeted, c);
+	}
+	if (!c->failing && timer_start(&c->tick, TICK_MS))
+		fail(c, "out of memory");
+}
+
+static void on_connect(struct conn *conn, int error) {
+	struct redis_client *c = client_of(conn);
+	if (!error)
+		error = greet(c);
+	if (!error)
+		error = timer_start(&c->tick, TICK_MS);
+	if (error)
+		fail(c, uv_strerror(error));
+}
+
+static const struct conn_ops conn_ops = {
+    .on_read = on_read, .on_end = on_end, .on_closed = on_closed, .on_connect = on_connect};
+
+static void on_retry(struct timer *t) {
+	struct redis_client *c = list_entry(t, struct redis_client, retry);
+	c->reader = redisReaderCreate();
+	int err = c->reader ? conn_connect(&c->conn, c->worker, &c->to, (uint64_t)c->config->registry_timeout, &conn_ops)
+	                    : UV_ENOMEM;
+	if (!err) {
+		c->phase = REDIS_OPENING;
+		return;
+	}
+	if (c->reader)
+		redisReaderFree(c->reader);
+	c->reader = NULL;
+	snprintf(c->why, sizeof c->why, "%s", uv_strerror(err));
+	went_down(c);
+}
+
+/* --- life --- */
+
+int redis_client_init(struct redis_client *c, struct worker *w, const struct config_node *config,
+                      const char *const *scripts, const char *channel, _Atomic bool *away,
+                      const struct redis_client_ops *ops, void *context) {
+	*c = (struct redis_client){.worker = w,
+	                           .config = config,
+	                           .scripts = scripts,
+	                           .channel = channel,
+	                           .away = away,
+	                           .ops = ops,
+	                           .context = context,
+	                           .backoff_ms = FIRST_BACKOFF_MS};
+	snprintf(c->why, sizeof c->why, "not tried yet");
+	list_init(&c->calls);
+	timer_init(&c->retry, w, on_retry);
+	timer_init(&c->tick, w, on_tick);
+	int err = address_parse(&c->to, config->registry_redis);
+	return err ? err : timer_start(&c->retry, 0);
+}
+
+void redis_client_stop(struct redis_client *c) {
+	bool was_up = c->phase == REDIS_UP, open = was_up || c->phase == REDIS_OPENING;
+	if (c->phase == REDIS_STOPPED || !c->worker)
+		return;
+	if (was_up)
+		metric_dec(M_REGISTRY_UP);
+	c->phase = REDIS_STOPPED;
+	timer_stop(&c->retry);
+	timer_stop(&c->tick);
+	if (was_up && !c->failing)
+		conn_close_after_send(&c->conn, LAST_WORDS_MS);
+	else if (open && !c->failing)
+		conn_close(&c->conn);
+	answer_all_lost(c);
+}

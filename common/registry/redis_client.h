@@ -1,0 +1,76 @@
+/*
+ * redis_client.h: one connection to a Redis server, kept up: hiredis reads and writes its protocol, our own conn and
+ * timers do the rest. On one worker.
+ *
+ *   phase     | what happens                                         | leaves by
+ *   DOWN      | waits, with a jittered backoff                        | the timer
+ *   OPENING   | connects, logs in, loads the scripts or subscribes   | the last answer: UP; trouble: DOWN
+ *   UP        | takes commands; a ping goes when nothing else does   | an answer that does not come, an error: DOWN
+ *   STOPPED   | for ever                                             |
+ *
+ * An answer that does not come within the time-out ends the connection: what was sent may yet be carried out.
+ */
+#pragma once
+
+#include "common/base/config.h"
+#include "common/base/list.h"
+#include "common/loop/conn.h"
+
+#include <hiredis/hiredis.h>
+#include <stdatomic.h>
+
+enum { REDIS_SCRIPTS_MAX = 8, REDIS_ARGUMENTS_MAX = 40, REDIS_SHA_SIZE = 41 };
+
+/* A command's answer; NULL: the connection was lost before it came. Errors come as REDIS_REPLY_ERROR. */
+typedef void (*redis_reply_fn)(void *context, const redisReply *reply);
+
+struct redis_client_ops {
+	void (*on_up)(void *context);
+	void (*on_down)(void *context); /* lost, or an attempt failed; after every command was answered with NULL */
+	/* Of a subscriber. */
+	void (*on_message)(void *context, struct slice payload);
+};
+
+struct redis_client {
+	struct conn conn;
+	struct worker *worker;
+	const struct config_node *config; /* registry.* */
+	struct address to;
+	const struct redis_client_ops *ops;
+	void *context;
+	const char *const *scripts; /* loaded before it is up; NULL-terminated */
+	const char *channel;        /* a subscriber's; else NULL */
+	enum { REDIS_DOWN, REDIS_OPENING, REDIS_UP, REDIS_STOPPED } phase;
+	_Atomic bool *away; /* shared by a node's clients: that Redis is away was told */
+	bool ever, tried;   /* it was up once; it was up once, or an attempt failed */
+	bool told, failing;
+	redisReader *reader;
+	struct list calls; /* that wait for an answer, oldest first */
+	struct timer retry, tick;
+	uint64_t backoff_ms, sent_ms;
+	char sha[REDIS_SCRIPTS_MAX][REDIS_SHA_SIZE];
+	char why[160]; /* it is not up */
+};
+
+/* Begins to connect to registry.redis. `away` is false at first. `context` is for the ops. 0 or a libuv code. */
+int redis_client_init(struct redis_client *c, struct worker *w, const struct config_node *config,
+                      const char *const *scripts, const char *channel, _Atomic bool *away,
+                      const struct redis_client_ops *ops, void *context);
+
+/* Stops for good: what was sent still goes out; its answers are NULL, at once. Its memory may go once the worker's
+ * holds are released. */
+void redis_client_stop(struct redis_client *c);
+
+static inline bool redis_client_up(const struct redis_client *c) {
+	return c->phase == REDIS_UP;
+}
+
+/* Sends a command of `count` texts. 0; UV_ENOTCONN: not up; UV_ENOMEM: not sent either. */
+int redis_send(struct redis_client *c, size_t count, const char *const *arguments, redis_reply_fn fn, void *context);
+
+/* Runs script `index` on one key. */
+int redis_run(struct redis_client *c, unsigned index, const char *key, size_t count, const char *const *arguments,
+              redis_reply_fn fn, void *context);
+
+/* Answers to that context are dropped. */
+void redis_forget(struct redis_client *c, void *context);

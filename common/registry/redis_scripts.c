@@ -1,0 +1,110 @@
+#include "common/registry/redis_scripts.h"
+
+#include <stddef.h>
+
+/* Of KEYS[1] what decides who owns it; ARGV[1] and ARGV[2] are always the asking node and its incarnation. */
+#define NOW                                                                                                            \
+	"local t = redis.call('TIME')\n"                                                                                   \
+	"local now = t[1] * 1000 + math.floor(t[2] / 1000)\n"
+
+#define OWNER                                                                                                          \
+	"local old = redis.call('HMGET', KEYS[1], 'origin', 'incarnation', 'epoch', 'state')\n"                            \
+	"local mine = old[1] == ARGV[1] and old[2] == ARGV[2]\n"
+
+static const char claim[] = NOW OWNER
+    "local node, incarnation, address, byte, floor, ttl, channel, name = unpack(ARGV, 1, 8)\n"
+    "local publisher, credential, policy = unpack(ARGV, 9, 11)\n"
+    "local stall, silent, slack, nodes = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[15]\n"
+    "local held = redis.call('HMGET', KEYS[1], 'publisher', 'credential', 'heard', 'takeovers', 'held_until')\n"
+    "local takeovers = held[4] or ''\n"
+    /* A holder that waits, or whose process is gone, holds nothing. */
+    "local live = old[4] == 'live'\n"
+    "if live and mine then live = silent >= 0\n"
+    "elseif live then\n"
+    "  live = redis.call('HGET', nodes .. old[1], 'incarnation') == old[2]\n"
+    /* The holder's origin speaks at each mark: that it is silent is seen late, so nobody is replaced too early. */
+    "  silent = now - (tonumber(held[3]) or 0) - slack\n"
+    "end\n"
+    "if live then\n"
+    "  local why\n"
+    "  if policy == 'reject' then why = 'the name is published already, and ingest.second is reject'\n"
+    "  elseif held[2] ~= '' or credential ~= '' then\n"
+    "    if held[2] ~= credential then why = 'the name is published already, with another credential' end\n"
+    "  elseif held[1] ~= publisher and silent < stall then\n"
+    "    why = 'the name is published already from another address'\n"
+    "  end\n"
+    "  if not why then\n"
+    "    local times = {}\n"
+    "    for ms in string.gmatch(takeovers, '%d+') do\n"
+    "      if now - ms < 30000 then table.insert(times, ms) end\n"
+    "    end\n"
+    "    if now < (tonumber(held[5]) or 0) then why = 'too many takeovers in a short time: the holder stays'\n"
+    "    elseif #times >= 3 then\n"
+    "      redis.call('HSET', KEYS[1], 'held_until', now + 30000)\n"
+    "      why = 'too many takeovers in a short time: the holder stays'\n"
+    "    end\n"
+    "    table.insert(times, string.format('%.0f', now))\n"
+    "    takeovers = table.concat(times, ' ')\n"
+    "  end\n"
+    "  if why then return {'refused', why .. ' (' .. old[1] .. ')'} end\n"
+    "end\n"
+    "local epoch = math.max((tonumber(old[3]) or 0) + 1, tonumber(floor) + 1, now * 256 + byte)\n"
+    "local answer = {'granted', string.format('%.0f', epoch), old[3] or '0'}\n"
+    "local run = redis.call('HMGET', KEYS[1], 'run', 'number', 'wall_us', 'highest_us', 'base_us', 'discontinuity',\n"
+    "                       'target_ms', 'track')\n"
+    "for i = 1, 8 do answer[3 + i] = run[i] or '0' end\n"
+    "redis.call('HSET', KEYS[1], 'origin', node, 'incarnation', incarnation, 'address', address, 'epoch', answer[2],\n"
+    "           'state', 'live', 'publisher', publisher, 'credential', credential, 'takeovers', takeovers,\n"
+    "           'heard', string.format('%.0f', now))\n"
+    "redis.call('EXPIRE', KEYS[1], ttl)\n"
+    "redis.call('PUBLISH', channel, 'stream ' .. name .. ' ' .. answer[2] .. ' ' .. node)\n"
+    "return answer\n";
+
+static const char progress[] = NOW OWNER
+    "local node, incarnation, address, epoch, ttl, channel, name = unpack(ARGV, 1, 7)\n"
+    "local there = tonumber(old[3]) or 0\n"
+    "if not mine and (there > tonumber(epoch) or (there == tonumber(epoch) and old[1] > node)) then\n"
+    "  return {'lost', old[3], old[1]}\n"
+    "end\n"
+    "redis.call('HSET', KEYS[1], 'origin', node, 'incarnation', incarnation, 'address', address, 'epoch', epoch,\n"
+    "           'heard', string.format('%.0f', now), unpack(ARGV, 8))\n"
+    "redis.call('EXPIRE', KEYS[1], ttl)\n"
+    "if not mine or old[3] ~= epoch or old[4] ~= redis.call('HGET', KEYS[1], 'state') then\n"
+    "  redis.call('PUBLISH', channel, 'stream ' .. name .. ' ' .. epoch .. ' ' .. node)\n"
+    "end\n"
+    "return {'ok'}\n";
+
+static const char release[] = OWNER "local epoch, channel, name = unpack(ARGV, 3, 5)\n"
+                                    "if not mine or tonumber(old[3]) > tonumber(epoch) then return 0 end\n"
+                                    "redis.call('DEL', KEYS[1])\n"
+                                    "redis.call('PUBLISH', channel, 'stream ' .. name .. ' 0 ' .. ARGV[1])\n"
+                                    "return 1\n";
+
+static const char node[] = NOW "local id, incarnation, ttl, channel, nodes = unpack(ARGV, 1, 5)\n"
+                               "local known = redis.call('HMGET', KEYS[1], 'incarnation', 'address')\n"
+                               "redis.call('HSET', KEYS[1], 'incarnation', incarnation, unpack(ARGV, 6))\n"
+                               "redis.call('EXPIRE', KEYS[1], ttl)\n"
+                               "redis.call('ZADD', nodes, t[1] + ttl, id)\n"
+                               "redis.call('ZREMRANGEBYSCORE', nodes, '-inf', t[1] - 60)\n"
+                               "if known[1] ~= incarnation or known[2] ~= redis.call('HGET', KEYS[1], 'address') then\n"
+                               "  redis.call('PUBLISH', channel, 'node ' .. id)\n"
+                               "end\n";
+
+static const char leave[] = "local id, incarnation, channel, nodes = unpack(ARGV)\n"
+                            "if redis.call('HGET', KEYS[1], 'incarnation') ~= incarnation then return end\n"
+                            "redis.call('DEL', KEYS[1])\n"
+                            "redis.call('ZREM', nodes, id)\n"
+                            "redis.call('PUBLISH', channel, 'node ' .. id)\n";
+
+static const char nodes[] = NOW "local found = {}\n"
+                                "for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], t[1], '+inf')) do\n"
+                                "  local node = redis.call('HMGET', ARGV[1] .. id, 'role', 'address')\n"
+                                "  if node[1] and node[2] then\n"
+                                "    table.insert(found, id)\n"
+                                "    table.insert(found, node[1])\n"
+                                "    table.insert(found, node[2])\n"
+                                "  end\n"
+                                "end\n"
+                                "return found\n";
+
+const char *const redis_scripts[] = {claim, progress, release, node, leave, nodes, NULL};

@@ -1,0 +1,31 @@
+/*
+ * redis_scripts.h: what the map does in one step: Lua, run by Redis. Times are Redis's own (TIME), so that nodes with
+ * wrong clocks agree; epochs are below 2^53, exact in Lua's numbers. Only origin, incarnation and epoch decide who owns
+ * a stream.
+ *
+ * PREFIXstream:NAME (hash, TTL): origin, incarnation, address, epoch, state (live, waiting), publisher, credential,
+ *     heard (ms), takeovers (ms of the newest), held_until (ms), and the run's: run, number, wall_us, highest_us,
+ *     base_us, discontinuity, target_ms, track
+ * PREFIXnode:ID (hash, TTL): role, address, incarnation, region, zone, version
+ * PREFIXnodes (sorted set): ids by the second in which they expire
+ * PREFIXchanges (channel): "stream NAME EPOCH ORIGIN" (epoch 0: gone), "node ID"
+ */
+#pragma once
+
+enum redis_script {
+	/* Key: the stream. → {"granted", epoch, the epoch before, run, number, …, track} or {"refused", why}. */
+	SCRIPT_CLAIM,
+	/* Key: the stream. → {"ok"} or {"lost", epoch, origin}. */
+	SCRIPT_PROGRESS,
+	/* Key: the stream. → 1, or 0: it is another's. */
+	SCRIPT_RELEASE,
+	/* Key: the node. Says that it is there. */
+	SCRIPT_NODE,
+	/* Key: the node. It goes. */
+	SCRIPT_LEAVE,
+	/* Key: the set of nodes. → id, role, address of each that is there. */
+	SCRIPT_NODES,
+};
+
+/* NULL-terminated, in that order. */
+extern const char *const redis_scripts[];

@@ -1,0 +1,101 @@
+/*
+ * registry_parts.h: what the backends share, for registry*.c alone.
+ *
+ * registry.c keeps this node's own streams (records), who waits for answers, and what was not found; a backend carries
+ * claims, progress and questions to its map.
+ */
+#pragma once
+
+#include "common/base/buffer.h"
+#include "common/base/list.h"
+#include "common/registry/registry.h"
+
+#include <uthash.h>
+
+enum { PUBLISHER_SIZE = 64, CREDENTIAL_SIZE = 72 };
+
+/* A stream of our own. */
+struct record {
+	struct stream_name name;
+	struct registry_state state;
+	char publisher[PUBLISHER_SIZE], credential[CREDENTIAL_SIZE]; /* of the holder; empty credential: none */
+	bool live;                                                   /* it publishes to this node */
+	struct takeover_history takeovers;
+	UT_hash_handle hh;
+};
+
+/* A claim that waits for its answer. */
+struct claiming {
+	struct list node;
+	struct registry *registry;
+	struct stream_name name;
+	registry_claim_fn fn; /* NULL: forgotten */
+	void *context;
+	char publisher[PUBLISHER_SIZE], credential[CREDENTIAL_SIZE];
+	enum takeover_policy policy;
+	int64_t stall_ms, silent_ms;
+	bool kept; /* the map was not tried yet: sent, or decided, as soon as that is known */
+	struct registry_claim answer;
+	char refusal[160];
+};
+
+/* A name that is being looked for, or was not found just now. */
+struct search {
+	struct stream_name name;
+	struct registry *registry;
+	struct list waiters;
+	bool asking;
+	uint64_t not_found_ms; /* loop time; 0: never */
+	struct timer expire;
+	UT_hash_handle hh;
+};
+
+struct registry_backend {
+	/* Answers by claim_answer, once. */
+	void (*claim)(struct registry *, struct claiming *);
+	/* The record was changed, or is about to be freed. */
+	void (*progress)(struct registry *, struct record *);
+	void (*release)(struct registry *, struct record *);
+	/* Answers by search_answer, once. */
+	void (*locate)(struct registry *, struct search *);
+	bool (*up)(const struct registry *, const char **why, bool *ever);
+	void (*stop)(struct registry *);
+	void (*free)(struct registry *);
+};
+
+/* A backend's struct begins with it. */
+struct registry {
+	const struct registry_backend *backend;
+	struct worker *worker;
+	struct registry_shared *shared;
+	struct registry_role role;
+	struct record *records;
+	struct search *searches;
+	struct list claims;   /* that wait for the backend */
+	struct list answered; /* that are told at the turn's end */
+	struct turn_task tell;
+	bool stopped;
+};
+
+int registry_static_new(struct registry **out);
+int registry_redis_new(struct registry **out, struct worker *w, struct registry_shared *shared);
+
+/* Called by registry_new for the backend to begin, once all of the base is set. */
+int registry_static_start(struct registry *r);
+int registry_redis_start(struct registry *r);
+
+/* The record of that name, made if need be; NULL: out of memory. */
+struct record *record_get(struct registry *r, const struct stream_name *name);
+struct record *record_find(struct registry *r, const struct stream_name *name);
+
+/* Decides by what this node knows, and answers. */
+void claim_locally(struct registry *r, struct claiming *c);
+
+/* Granted with `epoch` (0: refused for `refusal`), noted in the record, told at the turn's end. */
+void claim_answer(struct claiming *c, uint64_t epoch, const struct registry_state *previous, const char *refusal);
+
+/* Tells all who wait. */
+void search_answer(struct search *s, const struct registry_location *l);
+
+/* Asks the role's peers. */
+void search_peers(struct search *s);

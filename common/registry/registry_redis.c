@@ -1,0 +1,489 @@
+/*
+ * registry_redis.c: the map in Redis. What it says comes by redis_scripts.h; while it is away, claims are decided and
+ * epochs given by what this node knows, the linked nodes are asked where a stream is, and when it is back it is told
+ * all that this node holds.
+ */
+#include "common/registry/redis_client.h"
+#include "common/registry/redis_scripts.h"
+#include "common/registry/registry_parts.h"
+
+#include "common/base/logger.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+enum {
+	NODE_EVERY_MS = 1000,
+	NODE_TTL_S = 10,
+	NODES_EVERY_MS = 5000,
+	NODES_SOON_MS = 20,
+	STREAM_TTL_S = 60,
+	RENEW_EVERY_MS = 20000,
+	NODES_MAX = 1024,
+	KEY_SIZE = STREAM_NAME_SIZE + 80,
+	NUMBER_SIZE = 24,
+};
+
+struct registry_redis {
+	struct registry base; /* first */
+	struct redis_client commands, hints;
+	struct timer announce; /* that this node is there; worker 0 */
+	struct timer nodes;    /* read the list of nodes again */
+	struct timer renew;
+	bool reading_nodes;
+	char prefix[64], channel[80], nodes_key[80], node_prefix[80];
+	char incarnation[NUMBER_SIZE], address[300];
+};
+
+static struct registry_redis *redis_of(struct registry *r) {
+	return (struct registry_redis *)r;
+}
+
+static const struct config_node *config_of(const struct registry_redis *s) {
+	return config_node(s->base.shared->config);
+}
+
+static void stream_key(const struct registry_redis *s, const struct stream_name *name, char out[KEY_SIZE]) {
+	snprintf(out, KEY_SIZE, "%sstream:%s", s->prefix, name->text);
+}
+
+/* "198.51.100.7:5000" → "198.51.100.7": the port of a publisher says nothing. */
+static void host_of(const char *address, char out[PUBLISHER_SIZE]) {
+	snprintf(out, PUBLISHER_SIZE, "%s", address);
+	char *colon = strrchr(out, ':');
+	if (colon)
+		*colon = '\0';
+}
+
+/* --- answers, which come from outside --- */
+
+static const char *text_at(const redisReply *reply, size_t index) {
+	if (!reply || reply->type != REDIS_REPLY_ARRAY || index >= reply->elements)
+		return NULL;
+	const redisReply *e = reply->element[index];
+	return e->type == REDIS_REPLY_STRING ? e->str : NULL;
+}
+
+static uint64_t number_at(const redisReply *reply, size_t index) {
+	const char *text = text_at(reply, index);
+	return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static int64_t signed_at(const redisReply *reply, size_t index) {
+	const char *text = text_at(reply, index);
+	return text ? strtoll(text, NULL, 10) : 0;
+}
+
+static bool says(const redisReply *reply, const char *word) {
+	const char *text = text_at(reply, 0);
+	return text && strcmp(text, word) == 0;
+}
+
+static void complain(const char *what, const struct stream_name *name, const redisReply *reply) {
+	log_error(what, log_str("stream", name->text),
+	          log_str("reason", reply->type == REDIS_REPLY_ERROR ? reply->str : "an answer of another kind"));
+}
+
+/* --- a name that is not ours any more --- */
+
+static void lose(struct registry *r, struct record *k, uint64_t newer, const char *holder) {
+	struct stream_name name = k->name;
+	uint64_t epoch = k->state.epoch;
+	registry_note_epoch(r->shared, newer);
+	HASH_DELETE(hh, r->records, k);
+	free(k);
+	log_warn("another origin has the stream", log_str("stream", name.text), log_u64("epoch", epoch),
+	         log_u64("newer", newer), log_str("origin", holder));
+	if (r->role.lost)
+		r->role.lost(r->role.context, &name, epoch, holder);
+}
+
+/* --- progress --- */
+
+/* An answer finds its record by name: it may be gone by then. */
+struct told {
+	struct registry *registry;
+	struct stream_name name;
+	uint64_t epoch;
+};
+
+static void on_progress_answer(void *context, const redisReply *reply) {
+	struct told *t = context;
+	struct record *k = record_find(t->registry, &t->name);
+	if (reply && says(reply, "lost")) {
+		if (k && k->state.epoch == t->epoch)
+			lose(t->registry, k, number_at(reply, 1), text_at(reply, 2));
+	} else if (reply && !says(reply, "ok")) {
+		complain("redis did not take a stream's progress", &t->name, reply);
+	}
+	free(t);
+}
+
+static void print_numbers(char out[][NUMBER_SIZE], const struct registry_state *s) {
+	snprintf(out[0], NUMBER_SIZE, "%" PRIu64, s->run);
+	snprintf(out[1], NUMBER_SIZE, "%" PRIu64, s->number);
+	snprintf(out[2], NUMBER_SIZE, "%" PRId64, s->wall_us);
+	snprintf(out[3], NUMBER_SIZE, "%" PRId64, s->highest_us);
+	snprintf(out[4], NUMBER_SIZE, "%" PRId64, s->base_us);
+	snprintf(out[5], NUMBER_SIZE, "%" PRIu32, s->discontinuity);
+	snprintf(out[6], NUMBER_SIZE, "%" PRIu32, s->target_ms);
+	snprintf(out[7], NUMBER_SIZE, "%" PRIu32, s->track);
+}
+
+static void on_progress(struct registry *r, struct record *k) {
+	struct registry_redis *s = redis_of(r);
+	struct told *t = redis_client_up(&s->commands) ? malloc(sizeof *t) : NULL;
+	if (!t)
+		return; /* it is told when Redis is back, or with the next mark */
+	*t = (struct told){r, k->name, k->state.epoch};
+	char key[KEY_SIZE], epoch[NUMBER_SIZE], ttl[NUMBER_SIZE], host[PUBLISHER_SIZE], n[8][NUMBER_SIZE];
+	stream_key(s, &k->name, key);
+	snprintf(epoch, sizeof epoch, "%" PRIu64, k->state.epoch);
+	snprintf(ttl, sizeof ttl, "%d", STREAM_TTL_S);
+	host_of(k->publisher, host);
+	print_numbers(n, &k->state);
+	const char *arguments[] = {r->shared->node, s->incarnation, s->address, epoch, ttl, s->channel, k->name.text,
+	                           /* field by field */
+	                           "state", k->live ? "live" : "waiting", "publisher", host, "credential", k->credential,
+	                           "run", n[0], "number", n[1], "wall_us", n[2], "highest_us", n[3], "base_us", n[4],
+	                           "discontinuity", n[5], "target_ms", n[6], "track", n[7]};
+	size_t count = sizeof arguments / sizeof *arguments;
+	if (redis_run(&s->commands, SCRIPT_PROGRESS, key, count, arguments, on_progress_answer, t))
+		free(t);
+}
+
+static void tell_all(struct registry *r) {
+	struct record *k, *next;
+	HASH_ITER(hh, r->records, k, next) {
+		on_progress(r, k);
+	}
+}
+
+static void on_renew(struct timer *t) {
+	struct registry_redis *s = list_entry(t, struct registry_redis, renew);
+	tell_all(&s->base);
+	if (timer_start(&s->renew, RENEW_EVERY_MS))
+		log_error("streams are not renewed in redis any more: out of memory");
+}
+
+static void on_release(struct registry *r, struct record *k) {
+	struct registry_redis *s = redis_of(r);
+	char key[KEY_SIZE], epoch[NUMBER_SIZE];
+	stream_key(s, &k->name, key);
+	snprintf(epoch, sizeof epoch, "%" PRIu64, k->state.epoch);
+	const char *arguments[] = {r->shared->node, s->incarnation, epoch, s->channel, k->name.text};
+	redis_run(&s->commands, SCRIPT_RELEASE, key, 5, arguments, NULL, NULL); /* lost: its TTL releases it */
+}
+
+/* --- claims --- */
+
+static void on_claim_answer(void *context, const redisReply *reply) {
+	struct claiming *c = context;
+	struct registry *r = c->registry;
+	if (r->stopped)
+		return;
+	if (!reply || (!says(reply, "granted") && !says(reply, "refused"))) {
+		if (reply)
+			complain("redis did not answer a claim", &c->name, reply);
+		claim_locally(r, c);
+		return;
+	}
+	if (says(reply, "refused")) {
+		claim_answer(c, 0, NULL, text_at(reply, 1) ? text_at(reply, 1) : "the name is published already");
+		return;
+	}
+	struct registry_state previous = {.epoch = number_at(reply, 2),
+	                                  .run = number_at(reply, 3),
+	                                  .number = number_at(reply, 4),
+	                                  .wall_us = signed_at(reply, 5),
+	                                  .highest_us = signed_at(reply, 6),
+	                                  .base_us = signed_at(reply, 7),
+	                                  .discontinuity = (uint32_t)number_at(reply, 8),
+	                                  .target_ms = (uint32_t)number_at(reply, 9),
+	                                  .track = (uint32_t)number_at(reply, 10)};
+	claim_answer(c, number_at(reply, 1), &previous, NULL);
+}
+
+static void on_claim(struct registry *r, struct claiming *c) {
+	struct registry_redis *s = redis_of(r);
+	if (!s->commands.tried) { /* the node has just started: what Redis knows of the name is worth the moment */
+		c->kept = true;
+		return;
+	}
+	char key[KEY_SIZE], byte[8], floor[NUMBER_SIZE], ttl[8], host[PUBLISHER_SIZE], stall[NUMBER_SIZE],
+	    silent[NUMBER_SIZE], slack[NUMBER_SIZE];
+	const struct config_app *app = config_app(r->shared->config, c->name.text, stream_name_app_size(&c->name));
+	stream_key(s, &c->name, key);
+	host_of(c->publisher, host);
+	snprintf(byte, sizeof byte, "%u", (unsigned)(name_hash(r->shared->node, strlen(r->shared->node)) & 0xff));
+	snprintf(floor, sizeof floor, "%" PRIu64, (uint64_t)atomic_load(&r->shared->highest_epoch));
+	snprintf(ttl, sizeof ttl, "%d", STREAM_TTL_S);
+	snprintf(stall, sizeof stall, "%" PRId64, c->stall_ms);
+	snprintf(silent, sizeof silent, "%" PRId64, c->silent_ms);
+	snprintf(slack, sizeof slack, "%" PRId64, 2 * (int64_t)app->package_segment);
+	const char *arguments[] = {r->shared->node,
+	                           s->incarnation,
+	                           s->address,
+	                           byte,
+	                           floor,
+	                           ttl,
+	                           s->channel,
+	                           c->name.text,
+	                           host,
+	                           c->credential,
+	                           c->policy == TAKEOVER_REJECT ? "reject" : "takeover",
+	                           stall,
+	                           silent,
+	                           slack,
+	                           s->node_prefix};
+	size_t count = sizeof arguments / sizeof *arguments;
+	if (redis_run(&s->commands, SCRIPT_CLAIM, key, count, arguments, on_claim_answer, c))
+		claim_locally(r, c);
+}
+
+static void claim_kept(struct registry *r) {
+	list_each (node, &r->claims) {
+		struct claiming *c = list_entry(node, struct claiming, node);
+		if (c->kept) {
+			c->kept = false;
+			on_claim(r, c);
+		}
+	}
+}
+
+/* --- locate --- */
+
+static void on_locate_answer(void *context, const redisReply *reply) {
+	struct search *search = context;
+	const char *address = text_at(reply, 1);
+	if (search->registry->stopped)
+		return;
+	if (!reply || reply->type != REDIS_REPLY_ARRAY)
+		search_peers(search);
+	else
+		search_answer(search, &(struct registry_location){.found = address && number_at(reply, 0),
+		                                                  .epoch = number_at(reply, 0),
+		                                                  .address = address});
+}
+
+static void on_locate(struct registry *r, struct search *search) {
+	struct registry_redis *s = redis_of(r);
+	char key[KEY_SIZE];
+	stream_key(s, &search->name, key);
+	const char *arguments[] = {"HMGET", key, "epoch", "address"};
+	if (redis_send(&s->commands, 4, arguments, on_locate_answer, search))
+		search_peers(search);
+}
+
+/* --- nodes --- */
+
+static void on_announce(struct timer *t) {
+	struct registry_redis *s = list_entry(t, struct registry_redis, announce);
+	const struct registry_shared *shared = s->base.shared;
+	const struct config_node *c = config_of(s);
+	char key[256], ttl[8];
+	snprintf(key, sizeof key, "%s%s", s->node_prefix, shared->node);
+	snprintf(ttl, sizeof ttl, "%d", NODE_TTL_S);
+	const char *arguments[] = {shared->node, s->incarnation, ttl, s->channel, s->nodes_key,
+	                           /* field by field */
+	                           "role", shared->role, "address", s->address, "region", c->node_region, "zone",
+	                           c->node_zone, "version", WEIR_VERSION};
+	redis_run(&s->commands, SCRIPT_NODE, key, sizeof arguments / sizeof *arguments, arguments, NULL, NULL);
+	if (timer_start(&s->announce, NODE_EVERY_MS))
+		log_error("the node is not announced in redis any more: out of memory");
+}
+
+static void on_nodes_answer(void *context, const redisReply *reply) {
+	struct registry_redis *s = context;
+	s->reading_nodes = false;
+	if (s->base.stopped || !reply || reply->type != REDIS_REPLY_ARRAY || reply->elements / 3 > NODES_MAX)
+		return;
+	struct registry_node *nodes = calloc(reply->elements / 3 + 1, sizeof *nodes);
+	size_t count = 0;
+	for (size_t i = 0; nodes && i + 2 < reply->elements; i += 3) {
+		struct registry_node n = {text_at(reply, i), text_at(reply, i + 1), text_at(reply, i + 2)};
+		if (n.id && n.role && n.address)
+			nodes[count++] = n;
+	}
+	if (nodes)
+		s->base.role.nodes(s->base.role.context, nodes, count);
+	free(nodes);
+}
+
+static void on_read_nodes(struct timer *t) {
+	struct registry_redis *s = list_entry(t, struct registry_redis, nodes);
+	const char *arguments[] = {s->node_prefix};
+	if (!s->reading_nodes)
+		s->reading_nodes = redis_run(&s->commands, SCRIPT_NODES, s->nodes_key, 1, arguments, on_nodes_answer, s) == 0;
+	if (timer_start(&s->nodes, NODES_EVERY_MS))
+		log_error("nodes are not read from redis any more: out of memory");
+}
+
+static void read_nodes_soon(struct registry_redis *s) {
+	if (s->base.role.nodes && timer_start(&s->nodes, NODES_SOON_MS))
+		log_error("nodes are not read from redis any more: out of memory");
+}
+
+/* --- hints --- */
+
+static void on_stream_hint(struct registry *r, char *text) {
+	char *rest = NULL, *name = strtok_r(text, " ", &rest), *epoch = strtok_r(NULL, " ", &rest),
+	     *origin = strtok_r(NULL, " ", &rest);
+	struct stream_name parsed;
+	if (!name || !epoch || !origin || stream_name_parse(&parsed, name, strlen(name)))
+		return;
+	uint64_t newer = strtoull(epoch, NULL, 10);
+	struct record *k = record_find(r, &parsed);
+	bool own = strcmp(origin, r->shared->node) == 0;
+	registry_note_epoch(r->shared, newer);
+	registry_hint(r, &parsed);
+	if (k && !own && newer > k->state.epoch)
+		lose(r, k, newer, origin);
+	if (!own && r->role.changed)
+		r->role.changed(r->role.context, &parsed, newer);
+}
+
+static void on_message(void *context, struct slice payload) {
+	struct registry_redis *s = context;
+	char text[2 * KEY_SIZE];
+	if (payload.size >= sizeof text)
+		return;
+	memcpy(text, payload.data, payload.size);
+	text[payload.size] = '\0';
+	if (strncmp(text, "stream ", 7) == 0)
+		on_stream_hint(&s->base, text + 7);
+	else if (strncmp(text, "node ", 5) == 0)
+		read_nodes_soon(s);
+}
+
+/* --- up and down --- */
+
+/* Where others reach this node: what the user says, else what it listens on, else the address it reaches Redis by. */
+static void find_address(struct registry_redis *s) {
+	const struct config_node *c = config_of(s);
+	const char *listen = c->relay_listen;
+	bool any = strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0;
+	if (*c->relay_advertise || !any) {
+		snprintf(s->address, sizeof s->address, "%s", *c->relay_advertise ? c->relay_advertise : listen);
+		return;
+	}
+	struct sockaddr_storage local = {0};
+	int size = sizeof local;
+	char host[ADDRESS_TEXT_MAX];
+	uv_tcp_getsockname(&s->commands.conn.tcp, (struct sockaddr *)&local, &size);
+	address_print((struct sockaddr *)&local, host, sizeof host);
+	char *port = strrchr(host, ':');
+	if (port)
+		*port = '\0';
+	snprintf(s->address, sizeof s->address, "%s%s", port ? host : "127.0.0.1", strrchr(listen, ':'));
+}
+
+static void on_up(void *context) {
+	struct registry_redis *s = context;
+	find_address(s);
+	if (s->base.worker->index == 0)
+		on_announce(&s->announce);
+	tell_all(&s->base);
+	claim_kept(&s->base);
+	read_nodes_soon(s);
+}
+
+static void on_down(void *context) {
+	struct registry_redis *s = context;
+	claim_kept(&s->base);
+	s->reading_nodes = false;
+	timer_stop(&s->announce);
+}
+
+/* What was published while nobody listened is not known: look at everything again. */
+static void on_hints_up(void *context) {
+	struct registry_redis *s = context;
+	tell_all(&s->base);
+	read_nodes_soon(s);
+}
+
+static void on_hints_down(void *context) {
+	(void)context; /* hints may be lost at any time */
+}
+
+static const struct redis_client_ops commands_ops = {.on_up = on_up, .on_down = on_down};
+static const struct redis_client_ops hints_ops = {
+    .on_up = on_hints_up, .on_down = on_hints_down, .on_message = on_message};
+
+static bool is_up(const struct registry *r, const char **why, bool *ever) {
+	const struct registry_redis *s = (const struct registry_redis *)r;
+	*why = s->commands.why;
+	*ever = s->commands.ever;
+	return redis_client_up(&s->commands);
+}
+
+/* --- life --- */
+
+int registry_redis_start(struct registry *r) {
+	struct registry_redis *s = redis_of(r);
+	int err = redis_client_init(&s->commands, r->worker, config_of(s), redis_scripts, NULL, &r->shared->redis_away,
+	                            &commands_ops, s);
+	if (!err)
+		err = redis_client_init(&s->hints, r->worker, config_of(s), NULL, s->channel, &r->shared->redis_away,
+		                        &hints_ops, s);
+	if (!err)
+		err = timer_start(&s->renew, RENEW_EVERY_MS);
+	return err;
+}
+
+static void leave(struct registry_redis *s) {
+	char key[256];
+	snprintf(key, sizeof key, "%s%s", s->node_prefix, s->base.shared->node);
+	const char *arguments[] = {s->base.shared->node, s->incarnation, s->channel, s->nodes_key};
+	redis_run(&s->commands, SCRIPT_LEAVE, key, 4, arguments, NULL, NULL);
+}
+
+static void on_stop(struct registry *r) {
+	struct registry_redis *s = redis_of(r);
+	struct record *k, *next;
+	timer_stop(&s->announce);
+	timer_stop(&s->nodes);
+	timer_stop(&s->renew);
+	/* What is published here waits for its encoder elsewhere: the run goes on there. */
+	HASH_ITER(hh, r->records, k, next) {
+		k->live = false;
+		on_progress(r, k);
+	}
+	if (r->worker->index == 0)
+		leave(s);
+	redis_client_stop(&s->commands);
+	redis_client_stop(&s->hints);
+}
+
+static void on_free(struct registry *r) {
+	free(redis_of(r));
+}
+
+static const struct registry_backend backend = {.claim = on_claim,
+                                                .progress = on_progress,
+                                                .release = on_release,
+                                                .locate = on_locate,
+                                                .up = is_up,
+                                                .stop = on_stop,
+                                                .free = on_free};
+
+int registry_redis_new(struct registry **out, struct worker *w, struct registry_shared *shared) {
+	struct registry_redis *s = calloc(1, sizeof *s);
+	if (!s)
+		return UV_ENOMEM;
+	const char *prefix = config_node(shared->config)->registry_redis_prefix;
+	s->base.backend = &backend;
+	snprintf(s->prefix, sizeof s->prefix, "%s", prefix);
+	snprintf(s->channel, sizeof s->channel, "%schanges", s->prefix);
+	snprintf(s->nodes_key, sizeof s->nodes_key, "%snodes", s->prefix);
+	snprintf(s->node_prefix, sizeof s->node_prefix, "%snode:", s->prefix);
+	snprintf(s->incarnation, sizeof s->incarnation, "%" PRIu64, shared->incarnation);
+	timer_init(&s->announce, w, on_announce);
+	timer_init(&s->nodes, w, on_read_nodes);
+	timer_init(&s->renew, w, on_renew);
+	*out = &s->base;
+	return 0;
+}
