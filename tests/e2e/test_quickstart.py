@@ -12,7 +12,7 @@ import web
 from process import wait_until
 from weir import BIN, ROOT, free_port
 
-OPTIONS = ["--origin-rtmp", "--origin-http", "--relay", "--edge-rtmp", "--http", "--edge-relay"]
+OPTIONS = ["--origin-rtmp", "--origin-http", "--relay", "--edge-rtmp", "--http", "--edge-relay", "--redis-port"]
 
 
 @pytest.fixture
@@ -131,3 +131,14 @@ def test_two_run_side_by_side(quickstart, other_ports):
     for child in (first, second):
         child.signal(signal.SIGTERM)
         assert child.wait(20) == 0
+
+
+def test_with_redis_any_stream_plays_from_any_edge(quickstart, ports):
+    child = quickstart("--redis", "--demo")
+    wait_started(child)
+    assert set(pids(ports)) == {"redis", "origin", "origin-2", "edge", "edge-2", "demo"}
+    for port in (ports["--http"], ports["--http"] + 10):
+        assert media.codecs(f"http://127.0.0.1:{port}/live/cam1.flv") == {"h264", "aac"}
+    child.signal(signal.SIGINT)
+    assert child.wait(20) == 0, child.text()
+    assert not pids(ports)

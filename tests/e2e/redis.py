@@ -1,0 +1,85 @@
+"""A Redis server of the test's own, and clusters that know each other by it."""
+import socket
+
+from process import wait_until
+from weir import Node, free_port
+
+
+class Redis:
+    """A redis-server without persistence. Made stopped."""
+
+    def __init__(self, children):
+        self.children, self.port, self.child = children, free_port(), None
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def start(self):
+        """Empty, as after a restart without persistence."""
+        self.child = self.children.start("redis", ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "",
+                                                   "--appendonly", "no"])
+        wait_until(self.answers, 10, "redis answers")
+        return self
+
+    def stop(self):
+        self.child.kill()
+
+    def answers(self):
+        try:
+            return self.command("PING") == "PONG"
+        except OSError:
+            return False
+
+    def command(self, *words):
+        """The answer to one command: a text, a number, None or a list of them (RESP2)."""
+        text = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode()) for w in map(str, words))
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.sendall(text)
+            return _read(connection.makefile("rb"))
+
+
+def _read(file):
+    line = file.readline()
+    kind, rest = line[:1], line[1:-2].decode()
+    if kind in b"+-":
+        return rest
+    if kind == b":":
+        return int(rest)
+    if kind == b"$":
+        return None if rest == "-1" else file.read(int(rest) + 2)[:-2].decode()
+    if kind == b"*":
+        return [_read(file) for _ in range(int(rest))]
+    raise AssertionError(f"no answer of Redis: {line!r}")
+
+
+class RedisCluster:
+    """Origins and edges that know each other by Redis. Settings for one role stand under its name."""
+
+    def __init__(self, children, origins=2, edges=2, workers=1, origin=None, edge=None, wait=True):
+        self.redis = Redis(children).start()
+        common = {"node.workers": workers, "registry.backend": "redis", "registry.redis": self.redis.address}
+        self.origins = [Node(children, "origin", {**common, **(origin or {})}, name=f"origin{i}") for i in range(1, origins + 1)]
+        self.edges = [Node(children, "edge", {**common, **(edge or {})}, name=f"edge{i}") for i in range(1, edges + 1)]
+        for node in self.nodes():
+            node.start()
+        if wait:
+            self.wait_linked()
+
+    def nodes(self):
+        return [*self.origins, *self.edges]
+
+    def wait_linked(self):
+        """Every edge has its links to every origin."""
+        for edge in self.edges:
+            wait_until(lambda: [one["state"] for one in edge.api("nodes")["nodes"] if one["role"] == "origin"]
+                       == ["up"] * len(self.origins), 10, f"{edge.name} is linked")
+
+    def stream(self, name="live/cam1"):
+        """What the map says of a stream: {field: text}."""
+        flat = self.redis.command("HGETALL", f"weir:stream:{name}")
+        return dict(zip(flat[::2], flat[1::2]))
+
+    def finish(self):
+        for node in reversed(self.nodes()):
+            node.finish()

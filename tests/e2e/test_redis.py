@@ -1,0 +1,144 @@
+"""Several origins and edges with the map in Redis."""
+import time
+
+import flv
+import media
+import pytest
+import rtmp
+import web
+from process import SLOW, wait_until
+from redis import RedisCluster
+
+
+@pytest.fixture
+def redis_cluster(children):
+    """Makes clusters: redis_cluster(origins=2, edges=2, workers=1, origin={…}, edge={…})."""
+    made = []
+
+    def make(**options):
+        made.append(RedisCluster(children, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.finish()
+
+
+def keyframe_after(viewer, moment, timeout):
+    while True:
+        frame = viewer.next_frame(timeout, wanted=flv.Tag.is_keyframe)
+        if frame.arrival > moment:
+            return frame
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_any_stream_plays_from_any_edge(redis_cluster, encoder, workers):
+    made = redis_cluster(workers=workers)
+    for i, origin in enumerate(made.origins):
+        encoder(origin.rtmp_port, name=f"cam{i}")
+    for edge in made.edges:
+        for i, _ in enumerate(made.origins):
+            assert media.codecs(edge.flv(f"live/cam{i}")) == {"h264", "aac"}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_encoder_moves_to_another_origin_and_viewers_stay(redis_cluster, encoder, workers):
+    made = redis_cluster(workers=workers)
+    first = encoder(made.origins[0].rtmp_port)
+    viewers = [rtmp.Client(edge.rtmp_port).play("cam1") for edge in made.edges]
+    before = [viewer.next_frame(10) for viewer in viewers]
+    first.close()
+    second = encoder(made.origins[1].rtmp_port)
+    wait_until(lambda: second.first_frame_at, 10, "the encoder publishes at the other origin")
+    for viewer, old in zip(viewers, before):
+        after = keyframe_after(viewer, second.first_frame_at[0], 10)
+        gap = after.arrival - second.first_frame_at[0]
+        print(f"first keyframe at the viewer {1000 * gap:.0f} ms after the encoder's")
+        assert gap < 1 * SLOW
+        assert after.timestamp > old.timestamp
+        assert [status["code"] for status in viewer.statuses] == ["NetStream.Play.Reset", "NetStream.Play.Start"]
+        viewer.close()
+    assert made.stream()["origin"] == "origin2"
+    wait_until(lambda: made.origins[0].api("streams")["streams"] == [], 10, "the first origin lets go")
+
+
+def test_an_encoder_that_is_at_two_origins_at_once_is_taken_at_the_newer(redis_cluster, encoder):
+    """Its old connection may be half open: the first origin does not know that it has gone."""
+    made = redis_cluster()
+    first = encoder(made.origins[0].rtmp_port)
+    with rtmp.Client(made.edges[0].rtmp_port).play("cam1") as viewer:
+        viewer.next_frame(10)
+        second = encoder(made.origins[1].rtmp_port)
+        wait_until(lambda: second.first_frame_at, 10, "the second connection publishes")
+        keyframe_after(viewer, second.first_frame_at[0], 10)
+        wait_until(lambda: made.origins[0].metric("weir_publishers") == 0, 10, "the first is stopped")
+        assert first.answers == ["NetStream.Publish.Start"]
+        keyframe_after(viewer, time.monotonic(), 10)
+
+
+def test_the_run_goes_on_at_the_other_origin(redis_cluster, encoder):
+    made = redis_cluster()
+    first = encoder(made.origins[0].rtmp_port)
+    wait_until(lambda: int(made.stream().get("track", "0")) > 1, 10, "the map knows the run")
+    first.close()
+    wait_until(lambda: made.stream()["state"] == "waiting", 5, "the map says that the stream waits")
+    before = made.stream()
+    encoder(made.origins[1].rtmp_port)
+    wait_until(lambda: made.stream()["origin"] == "origin2" and int(made.stream()["number"]) > int(before["number"]), 10,
+               "the other origin goes on")
+    after = made.stream()
+    assert after["run"] == before["run"]
+    assert int(after["epoch"]) > int(before["epoch"])
+    assert int(after["number"]) >= int(before["number"]) + 2
+    assert after["base_us"] == before["base_us"]
+
+
+def test_viewers_do_not_notice_that_redis_is_away_or_comes_back_empty(redis_cluster, encoder):
+    made = redis_cluster()
+    encoder(made.origins[0].rtmp_port)
+    with rtmp.Client(made.edges[0].rtmp_port).play("cam1") as viewer:
+        viewer.next_frame(10)
+        epoch = made.stream()["epoch"]
+        made.redis.stop()
+        away, arrivals = time.monotonic(), []
+        while time.monotonic() - away < 30:
+            arrivals.append(viewer.next_frame(5).arrival)
+        assert max(b - a for a, b in zip(arrivals, arrivals[1:])) < 1 * SLOW
+        # A viewer at an edge that has never seen the stream, and a new publisher, are served all the same.
+        assert media.codecs(made.edges[1].flv()) == {"h264", "aac"}
+        encoder(made.origins[1].rtmp_port, name="cam2")
+        assert media.codecs(made.edges[0].flv("live/cam2")) == {"h264", "aac"}
+        for node in made.nodes():
+            answer = web.request(node.http_port, "/readyz")
+            assert answer.status == 200 and "registry" in answer.json()["warnings"][0]
+            assert node.metric("weir_registry_connections") == 0
+            assert len(node.log_lines("redis cannot be used")) == 1, "told once"
+        back = time.monotonic()
+        made.redis.start()
+        wait_until(lambda: made.stream().get("epoch") == epoch and made.stream("live/cam2").get("origin") == "origin2", 2,
+                   "the map is filled again")
+        print(f"the map was full {1000 * (time.monotonic() - back):.0f} ms after Redis began to start")
+        keyframe_after(viewer, time.monotonic(), 10)
+        assert viewer.statuses[-1]["code"] == "NetStream.Play.Start"
+
+
+def test_without_redis_at_the_start_a_node_says_what_is_missing(nodes, children):
+    node = nodes("origin", {"registry.backend": "redis", "registry.redis": "127.0.0.1:1"})
+    node.is_ready = lambda: "ready" in node.log_text()
+    node.start()
+    wait_until(lambda: node.log_lines("redis cannot be used"), 5, "it says so")
+    answer = web.request(node.http_port, "/readyz")
+    assert answer.status == 503
+    assert "registry" in answer.json()["missing"][0]
+    with rtmp.Client(node.rtmp_port) as client:
+        assert client.publish("cam1") == "NetStream.Publish.Start", "a publisher is taken all the same"
+
+
+def test_a_wrong_password_is_told(nodes, children, redis_cluster):
+    made = redis_cluster(origins=1, edges=0, wait=False)
+    made.redis.command("CONFIG", "SET", "requirepass", "s3cret")
+    node = nodes("origin", {"registry.backend": "redis", "registry.redis": made.redis.address, "registry.redis_password": "wrong"})
+    node.is_ready = lambda: "redis cannot be used" in node.log_text()
+    node.start()
+    assert "WRONGPASS" in node.log_text() or "invalid" in node.log_text()
+    assert "wrong" not in node.log_text().replace("WRONGPASS", "")
