@@ -8,6 +8,7 @@
 
 #include "common/base/bytes.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define FOURCC(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
@@ -54,12 +55,16 @@ struct codec_info {
 };
 
 /*
- * Fills `out` from a decoder configuration as FLV and MP4 carry it (AVC: ISO/IEC 14496-15 5.2.4.1, AAC:
- * ISO/IEC 14496-3 1.6.2.1). For codecs whose configuration is not understood here, and for those that have none, only
- * the fourcc and, if it needs no parameters, the rfc6381 name are set. UV_EINVAL for a configuration that is broken,
- * UV_ENOTSUP for one that is well-formed but of a kind that nothing here can play.
+ * Fills `out` from a decoder configuration as Enhanced RTMP, FLV and MP4 carry it: AVC, HEVC, AV1, VP8, VP9, AAC, Opus,
+ * FLAC. For codecs that have none only the fourcc and, if it needs no parameters, the rfc6381 name are set. UV_EINVAL
+ * for a configuration that is broken, UV_ENOTSUP for one that is well-formed but of a kind that nothing here can play.
  */
 int codec_info_read(struct codec_info *out, uint32_t fourcc, struct slice config);
+
+/* Adds what only a frame tells (an access unit as FLV carries it): the size of VP8 and VP9 (keyframes), the samples of
+ * an Opus packet, all of AC-3, E-AC-3 and MP3. True if something was added; what is known already is not looked at
+ * again. */
+bool codec_info_learn(struct codec_info *info, struct slice frame);
 
 enum { FOURCC_TEXT_SIZE = 5 };
 

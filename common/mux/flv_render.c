@@ -38,6 +38,23 @@ int flv_message_of_config(struct flv_message *m, const struct track *track, uint
 	return write_header(m, &tag, form);
 }
 
+/* Only the enhanced form can say it. */
+static int message_of_extra(struct flv_message *m, const struct track *track, uint32_t timestamp_ms,
+                            enum flv_form form) {
+	struct flv_tag tag;
+	if (!track->extra || form != FLV_ENHANCED)
+		return UV_ENOTSUP;
+	tag_of_track(&tag, track);
+	tag.packet = track->kind == TRACK_VIDEO ? FLV_METADATA : FLV_MULTICHANNEL;
+	tag.keyframe = true;
+	m->timestamp_ms = timestamp_ms;
+	m->payload = bytes_slice(track->extra);
+	m->type = tag.type;
+	int size = flv_tag_header_write(m->header, &tag, FLV_ENHANCED);
+	m->header_size = size < 0 ? 0 : (size_t)size;
+	return size < 0 ? size : 0;
+}
+
 int flv_message_of_frame(struct flv_message *m, const struct view *v, const struct entry *e, const struct track *track,
                          enum flv_form form) {
 	const struct frame *f = &e->frame;
@@ -97,9 +114,12 @@ static int render_head(const struct view *v, const struct entry *e, enum flv_for
 		m = (struct flv_message){.type = FLV_SCRIPT, .payload = bytes_slice(t->metadata)};
 		put(&out, framing, &m);
 	}
-	for (size_t i = 0; i < t->count; i++)
+	for (size_t i = 0; i < t->count; i++) {
 		if (flv_message_of_config(&m, &t->items[i], now, form) == 0)
 			put(&out, framing, &m);
+		if (message_of_extra(&m, &t->items[i], now, form) == 0)
+			put(&out, framing, &m);
+	}
 	return finish(&out, framing, head);
 }
 
@@ -114,9 +134,11 @@ static int render_changes(struct flv_render *state, const struct view *v, const 
 	buffer_init(&out, 0);
 	for (size_t i = 0; told && i < now->count; i++) {
 		const struct track *track = &now->items[i], *before = tracks_find(told, track->id);
+		uint32_t at_ms = view_rtmp_ms(v, e->time_us);
 		struct flv_message m;
-		if ((!before || !track_same_config(before, track)) &&
-		    flv_message_of_config(&m, track, view_rtmp_ms(v, e->time_us), form) == 0)
+		if ((!before || !track_same_config(before, track)) && flv_message_of_config(&m, track, at_ms, form) == 0)
+			put(&out, framing, &m);
+		if ((!before || !bytes_same(before->extra, track->extra)) && message_of_extra(&m, track, at_ms, form) == 0)
 			put(&out, framing, &m);
 	}
 	tracks_unref(&told);

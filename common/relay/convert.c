@@ -11,7 +11,7 @@
 _Static_assert((int)WEIR__RELAY__KIND__KIND_VIDEO == (int)TRACK_VIDEO, "kinds");
 _Static_assert((int)WEIR__RELAY__KIND__KIND_DATA == (int)TRACK_DATA, "kinds");
 _Static_assert((int)WEIR__RELAY__SAMPLE_TYPE__SAMPLE_CONFIG == (int)SAMPLE_CONFIG, "sample types");
-_Static_assert((int)WEIR__RELAY__SAMPLE_TYPE__SAMPLE_SEQUENCE_END == (int)SAMPLE_SEQUENCE_END, "sample types");
+_Static_assert((int)WEIR__RELAY__SAMPLE_TYPE__SAMPLE_EXTRA == (int)SAMPLE_EXTRA, "sample types");
 
 /* --- out --- */
 
@@ -44,6 +44,8 @@ static void fill_track(Weir__Relay__Track *t, Weir__Relay__CodecInfo *i, const s
 	t->info = i;
 	if (from->config)
 		t->config = (ProtobufCBinaryData){from->config->size, from->config->data};
+	if (from->extra)
+		t->extra = (ProtobufCBinaryData){from->extra->size, from->extra->data};
 }
 
 void relay_write_tracks(struct buffer *out, const struct tracks *t, uint64_t handle) {
@@ -207,6 +209,11 @@ static int read_track(struct track *out, const Weir__Relay__Track *t) {
 		if (!out->config)
 			return UV_ENOMEM;
 	}
+	if (t->extra.len) {
+		out->extra = bytes_copy(t->extra.data, t->extra.len);
+		if (!out->extra)
+			return UV_ENOMEM;
+	}
 	return 0;
 }
 
@@ -310,7 +317,7 @@ int relay_read_entry(struct entry **out, const struct relay_message *m, struct t
 int relay_read_sample(struct sample *out, const struct relay_message *m) {
 	const Weir__Relay__Sample *b = m->header->sample;
 	if (!kind_valid(b->kind) || b->type < WEIR__RELAY__SAMPLE_TYPE__SAMPLE_CONFIG ||
-	    b->type > WEIR__RELAY__SAMPLE_TYPE__SAMPLE_SEQUENCE_END || b->publisher_track > UINT8_MAX ||
+	    b->type > WEIR__RELAY__SAMPLE_TYPE__SAMPLE_EXTRA || b->publisher_track > UINT8_MAX ||
 	    b->flv_audio > UINT8_MAX || b->nano_offset > 999999)
 		return UV_EINVAL;
 	*out = (struct sample){.type = (enum sample_type)b->type,

@@ -107,10 +107,13 @@ static void send_sample(struct rtmp_publish *p, const struct sample *sample) {
 }
 
 static void media_sample(struct rtmp_publish *p, const struct rtmp_message *m, const struct flv_tag *tag) {
-	static const enum sample_type types[] = {
-	    [FLV_CONFIG] = SAMPLE_CONFIG, [FLV_FRAME] = SAMPLE_FRAME, [FLV_SEQUENCE_END] = SAMPLE_SEQUENCE_END};
-	if (tag->packet != FLV_CONFIG && tag->packet != FLV_FRAME && tag->packet != FLV_SEQUENCE_END)
-		return; /* commands, colour information and channel layouts: nothing that a frame needs */
+	static const enum sample_type types[] = {[FLV_CONFIG] = SAMPLE_CONFIG,
+	                                         [FLV_FRAME] = SAMPLE_FRAME,
+	                                         [FLV_SEQUENCE_END] = SAMPLE_SEQUENCE_END,
+	                                         [FLV_METADATA] = SAMPLE_EXTRA,
+	                                         [FLV_MULTICHANNEL] = SAMPLE_EXTRA};
+	if (tag->packet == FLV_UNKNOWN || tag->packet == FLV_COMMAND || tag->packet == FLV_TS_CONFIG)
+		return; /* nothing that a frame needs */
 	if (tag->packet == FLV_FRAME && tag->payload.size == 0)
 		return; /* silence */
 	struct sample s = {.type = types[tag->packet],

@@ -22,6 +22,7 @@ enum sample_type {
 	SAMPLE_DATA,     /* a script message to pass on, AMF0: its name (e.g. onCuePoint) and values */
 	SAMPLE_METADATA, /* onMetaData as AMF0: name and object; @setDataFrame is taken off */
 	SAMPLE_SEQUENCE_END,
+	SAMPLE_EXTRA, /* what an enhanced encoder says of the track beside its configuration (struct track) */
 };
 
 struct sample {

@@ -228,6 +228,8 @@ int timeline_handle(struct timeline *t, const struct sample *s, int64_t wall_us)
 	switch (s->type) {
 	case SAMPLE_CONFIG:
 		return timeline_config(t, s);
+	case SAMPLE_EXTRA:
+		return timeline_extra(t, s);
 	case SAMPLE_METADATA:
 		err = timeline_metadata(t, s);
 		return err ? err : handle_data(t, s);

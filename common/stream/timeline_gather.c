@@ -80,7 +80,7 @@ void timeline_gather_fini(struct timeline *t) {
 }
 
 static bool is_setup(const struct sample *s) {
-	return s->type == SAMPLE_CONFIG || s->type == SAMPLE_METADATA;
+	return s->type == SAMPLE_CONFIG || s->type == SAMPLE_METADATA || s->type == SAMPLE_EXTRA;
 }
 
 /* The mark of the first keyframe stands before everything, also before sound that came earlier. */

@@ -68,6 +68,7 @@ void timeline_warn(struct timeline *t, enum timeline_warning kind, const char *w
 /* timeline_tracks.c: 0 or UV_ENOMEM. */
 int timeline_config(struct timeline *t, const struct sample *s);
 int timeline_metadata(struct timeline *t, const struct sample *s);
+int timeline_extra(struct timeline *t, const struct sample *s);
 /* The lane of a frame's track; made for codecs that need no configuration. NULL: its configuration has not come (told).
  */
 struct timeline_lane *timeline_lane_of(struct timeline *t, const struct sample *s);

@@ -123,6 +123,20 @@ static bool needs_config(uint32_t fourcc) {
 	       fourcc == FOURCC_AV1 || fourcc == FOURCC_OPUS || fourcc == FOURCC_FLAC;
 }
 
+/* What the configuration did not say, its first frame may. False: out of memory. */
+static bool learn(struct timeline *t, const struct track *track, const struct sample *s) {
+	struct codec_info info = track->info;
+	if (!codec_info_learn(&info, s->payload))
+		return true;
+	if (make_changeable(t))
+		return false;
+	struct track *mine = find_track(t->tracks, s->kind, s->publisher_track);
+	mine->info = info;
+	mine->timescale = timescale_of(mine);
+	lane_for(t, mine);
+	return true;
+}
+
 struct timeline_lane *timeline_lane_of(struct timeline *t, const struct sample *s) {
 	const struct track *track = t->tracks ? find_track(t->tracks, s->kind, s->publisher_track) : NULL;
 	bool known = track && track->fourcc == s->fourcc;
@@ -135,12 +149,16 @@ struct timeline_lane *timeline_lane_of(struct timeline *t, const struct sample *
 		}
 		if (codec_info_read(&info, s->fourcc, (struct slice){0}))
 			info = (struct codec_info){.fourcc = s->fourcc};
+		codec_info_learn(&info, s->payload);
 		if (set_track(t, s, &info))
 			return NULL;
 		track = find_track(t->tracks, s->kind, s->publisher_track);
 		if (!track)
 			return NULL;
 	}
+	if (!learn(t, track, s))
+		return NULL;
+	track = find_track(t->tracks, s->kind, s->publisher_track); /* it may be another copy now */
 	for (size_t i = 0; i < t->lane_count; i++)
 		if (t->lanes[i].track == track->id)
 			return &t->lanes[i];
@@ -164,6 +182,27 @@ int timeline_metadata(struct timeline *t, const struct sample *s) {
 	return 0;
 }
 
+/* In force from the next mark on; a cut is not worth it. */
+int timeline_extra(struct timeline *t, const struct sample *s) {
+	struct track *track = t->tracks ? find_track(t->tracks, s->kind, s->publisher_track) : NULL;
+	if (!track) {
+		t->counts.dropped++;
+		timeline_warn(t, WARN_NO_CONFIG, "frames came before their codec configuration and were left out");
+		return 0;
+	}
+	struct bytes *extra = bytes_copy(s->payload.data, s->payload.size);
+	bool same = extra && bytes_same(track->extra, extra);
+	int err = same ? 0 : !extra ? UV_ENOMEM : make_changeable(t);
+	if (same || err) {
+		bytes_unref(&extra);
+		return err;
+	}
+	track = find_track(t->tracks, s->kind, s->publisher_track);
+	bytes_unref(&track->extra);
+	track->extra = extra;
+	return 0;
+}
+
 uint32_t timeline_key_track(const struct timeline *t) {
 	const struct track *key = t->tracks ? tracks_key(t->tracks, "source") : NULL;
 	return key ? key->id : 0;
@@ -179,7 +218,7 @@ static void drop_absent(struct timeline *t) {
 		if (present)
 			t->tracks->items[kept++] = t->tracks->items[i];
 		else
-			bytes_unref(&t->tracks->items[i].config);
+			track_fini(&t->tracks->items[i]);
 	}
 	t->tracks->count = kept;
 }

@@ -6,9 +6,14 @@
 static void tracks_destroy(struct counted *c) {
 	struct tracks *t = (struct tracks *)c; /* counted is the first member */
 	for (size_t i = 0; i < t->count; i++)
-		bytes_unref(&t->items[i].config);
+		track_fini(&t->items[i]);
 	bytes_unref(&t->metadata);
 	free(t);
+}
+
+void track_fini(struct track *t) {
+	bytes_unref(&t->config);
+	bytes_unref(&t->extra);
 }
 
 struct tracks *tracks_copy(const struct tracks *from) {
@@ -18,9 +23,12 @@ struct tracks *tracks_copy(const struct tracks *from) {
 	if (from)
 		*t = *from;
 	counted_init(&t->counted, tracks_destroy);
-	for (size_t i = 0; i < t->count; i++)
+	for (size_t i = 0; i < t->count; i++) {
 		if (t->items[i].config)
 			bytes_ref(t->items[i].config);
+		if (t->items[i].extra)
+			bytes_ref(t->items[i].extra);
+	}
 	if (t->metadata)
 		bytes_ref(t->metadata);
 	return t;
@@ -53,8 +61,12 @@ const struct track *tracks_key(const struct tracks *t, const char *rendition) {
 	return audio;
 }
 
+bool bytes_same(const struct bytes *a, const struct bytes *b) {
+	size_t na = a ? a->size : 0, nb = b ? b->size : 0;
+	return na == nb && (na == 0 || memcmp(a->data, b->data, na) == 0);
+}
+
 bool track_same_config(const struct track *a, const struct track *b) {
-	size_t na = a->config ? a->config->size : 0, nb = b->config ? b->config->size : 0;
-	return a->kind == b->kind && a->fourcc == b->fourcc && a->flv_audio == b->flv_audio && na == nb &&
-	       (na == 0 || memcmp(a->config->data, b->config->data, na) == 0);
+	return a->kind == b->kind && a->fourcc == b->fourcc && a->flv_audio == b->flv_audio &&
+	       bytes_same(a->config, b->config);
 }

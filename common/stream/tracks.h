@@ -22,8 +22,9 @@ struct track {
 	uint32_t timescale;             /* ticks a second */
 	uint8_t flv_audio;              /* legacy FLV audio: the byte of format, rate, size and channels; else 0 */
 	uint8_t publisher_track;        /* the number that the publisher gave it (E-RTMP track id) */
-	struct codec_info info;         /* parsed from `config`; zeros where unknown */
-	struct bytes *config;           /* decoder configuration record; NULL where the codec has none */
+	struct codec_info info;         /* parsed from `config`, or told by the first frame; zeros where unknown */
+	struct bytes *extra;  /* E-RTMP's colour information (video: AMF0) or channel layout (audio); may be NULL */
+	struct bytes *config; /* decoder configuration record; NULL where the codec has none */
 };
 
 struct tracks {
@@ -51,6 +52,12 @@ const struct track *tracks_find(const struct tracks *t, uint32_t id);
 
 /* The track that decides the cuts: the first video of the rendition, else its first audio, else NULL. */
 const struct track *tracks_key(const struct tracks *t, const char *rendition);
+
+/* Frees what the track holds, not the track. */
+void track_fini(struct track *t);
+
+/* True when both are NULL, or of the same bytes. */
+bool bytes_same(const struct bytes *a, const struct bytes *b);
 
 /* True when the same track has the same codec and the same configuration bytes in both. */
 bool track_same_config(const struct track *a, const struct track *b);

@@ -21,11 +21,11 @@ Test(codec, info_comes_from_the_configuration_of_each_known_codec) {
 
 Test(codec, a_codec_without_a_parser_is_named_at_least) {
 	struct codec_info info = {.width = 1};
-	cr_assert_eq(codec_info_read(&info, FOURCC_OPUS, (struct slice){NULL, 0}), 0);
-	cr_assert_eq(info.fourcc, FOURCC_OPUS);
-	cr_assert_str_eq(info.rfc6381, "opus");
+	cr_assert_eq(codec_info_read(&info, FOURCC_AC3, (struct slice){NULL, 0}), 0);
+	cr_assert_eq(info.fourcc, FOURCC_AC3);
+	cr_assert_str_eq(info.rfc6381, "ac-3");
 	cr_assert_eq(info.width, 0);
-	cr_assert_eq(codec_info_read(&info, FOURCC_AV1, (struct slice){NULL, 0}), 0);
+	cr_assert_eq(codec_info_read(&info, FOURCC_VVC, (struct slice){NULL, 0}), 0);
 	cr_assert_str_eq(info.rfc6381, "", "its name needs parameters");
 }
 
@@ -33,6 +33,10 @@ Test(codec, a_broken_configuration_leaves_the_info_untouched) {
 	struct codec_info info = {.width = 7};
 	cr_assert_eq(codec_info_read(&info, FOURCC_AVC, (struct slice){NULL, 0}), UV_EINVAL);
 	cr_assert_eq(codec_info_read(&info, FOURCC_AAC, (struct slice){NULL, 0}), UV_EINVAL);
+	cr_assert_eq(codec_info_read(&info, FOURCC_HEVC, (struct slice){NULL, 0}), UV_EINVAL);
+	cr_assert_eq(codec_info_read(&info, FOURCC_AV1, (struct slice){NULL, 0}), UV_EINVAL);
+	cr_assert_eq(codec_info_read(&info, FOURCC_OPUS, (struct slice){NULL, 0}), UV_EINVAL);
+	cr_assert_eq(codec_info_read(&info, FOURCC_FLAC, (struct slice){NULL, 0}), UV_EINVAL);
 	cr_assert_eq(info.width, 7);
 }
 
