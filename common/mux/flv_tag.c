@@ -270,7 +270,8 @@ int flv_tag_read(struct flv_tag_reader *it, struct flv_tag *tag) {
 }
 
 static uint8_t frame_type_of(const struct flv_tag *tag) {
-	if (tag->packet == FLV_COMMAND)
+	/* Of metadata the frame type says nothing; FFmpeg looks for them only under this one. */
+	if (tag->packet == FLV_COMMAND || tag->packet == FLV_METADATA)
 		return FRAME_TYPE_COMMAND;
 	if (tag->keyframe || tag->packet != FLV_FRAME)
 		return FRAME_TYPE_KEY;

@@ -25,7 +25,8 @@ static void note(struct timeline_gather *g, const struct sample *s) {
 		g->video_config |= s->type == SAMPLE_CONFIG;
 		g->video_key |= s->type == SAMPLE_FRAME && s->keyframe;
 	} else if (s->kind == TRACK_AUDIO) {
-		g->audio_config |= s->type == SAMPLE_CONFIG;
+		/* Of the others their first frame tells more than their configuration. */
+		g->audio_config |= s->type == SAMPLE_CONFIG && timeline_needs_config(s->fourcc);
 		g->audio_frame |= s->type == SAMPLE_FRAME;
 	}
 }
@@ -99,13 +100,17 @@ static void begin_with_mark(struct timeline *t, int64_t wall_us) {
 	}
 }
 
-/* Configurations first, so that the first Tracks revision has them all; then everything in its order. */
+/* Configurations first, and the tracks that have none, so that the first Tracks revision has them all; then everything
+ * in its order. */
 void timeline_release(struct timeline *t, int64_t wall_us) {
 	struct timeline_gather *g = &t->gather;
 	g->done = true;
 	for (size_t i = 0; i < g->count; i++)
 		if (is_setup(&g->held[i]))
 			timeline_handle(t, &g->held[i], wall_us);
+	for (size_t i = 0; i < g->count; i++)
+		if (g->held[i].type == SAMPLE_FRAME && !timeline_needs_config(g->held[i].fourcc))
+			timeline_lane_of(t, &g->held[i]);
 	begin_with_mark(t, wall_us);
 	for (size_t i = 0; i < g->count; i++)
 		if (!is_setup(&g->held[i]))

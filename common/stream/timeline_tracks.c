@@ -118,7 +118,7 @@ int timeline_config(struct timeline *t, const struct sample *s) {
 	return set_track(t, s, &info);
 }
 
-static bool needs_config(uint32_t fourcc) {
+bool timeline_needs_config(uint32_t fourcc) {
 	return fourcc == FOURCC_AVC || fourcc == FOURCC_HEVC || fourcc == FOURCC_VVC || fourcc == FOURCC_AAC ||
 	       fourcc == FOURCC_AV1 || fourcc == FOURCC_OPUS || fourcc == FOURCC_FLAC;
 }
@@ -131,9 +131,14 @@ static bool learn(struct timeline *t, const struct track *track, const struct sa
 	if (make_changeable(t))
 		return false;
 	struct track *mine = find_track(t->tracks, s->kind, s->publisher_track);
+	uint32_t timescale = mine->timescale;
 	mine->info = info;
 	mine->timescale = timescale_of(mine);
-	lane_for(t, mine);
+	struct timeline_lane *lane = lane_for(t, mine);
+	if (mine->timescale != timescale) { /* readers count by the mark in force */
+		lane->in_force = false;
+		t->must_cut = true;
+	}
 	return true;
 }
 
@@ -142,7 +147,7 @@ struct timeline_lane *timeline_lane_of(struct timeline *t, const struct sample *
 	bool known = track && track->fourcc == s->fourcc;
 	if (!known || (!track->config && track->flv_audio != s->flv_audio)) {
 		struct codec_info info = {0};
-		if (needs_config(s->fourcc)) {
+		if (timeline_needs_config(s->fourcc)) {
 			t->counts.dropped++;
 			timeline_warn(t, WARN_NO_CONFIG, "frames came before their codec configuration and were left out");
 			return NULL;

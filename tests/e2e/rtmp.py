@@ -62,6 +62,7 @@ class Client:
         self.window = 0
         self.transaction = 0
         self.stream_id = 0
+        self.connect_result = None
         self.statuses = []  # every onStatus information object that came, in order
 
     def __enter__(self):
@@ -205,6 +206,7 @@ class Client:
         self.chunk_size_out = self.wanted_chunk_size
         result = self.call("connect", {"app": self.app, "tcUrl": self.address, "flashVer": "weir-test", **more})
         assert result[1]["code"] == "NetConnection.Connect.Success", result
+        self.connect_result = result[1]
         return self
 
     def create_stream(self):
