@@ -48,7 +48,7 @@ void upstream_ended(struct stream *stream) {
 
 static void on_linger_over(struct timer *t) {
 	struct source *s = list_entry(t, struct source, linger);
-	log_info("stream let go: nobody watches", log_str("stream", s->stream->name.text),
+	log_peer_info("stream let go: nobody watches", log_str("stream", s->stream->name.text),
 	         log_u64("epoch", s->stream->epoch));
 	stream_end(s->stream, "nobody watches");
 }
@@ -92,7 +92,7 @@ static void on_accepted(struct pull *p, uint64_t epoch, bool waiting) {
 	registry_note_epoch(&s->edge->base.node->registry, epoch);
 	timer_stop(&s->grace); /* from now on the origin says when it is over */
 	s->told = false;
-	log_info("stream subscribed", log_str("stream", s->stream->name.text), log_u64("epoch", epoch),
+	log_peer_info("stream subscribed", log_str("stream", s->stream->name.text), log_u64("epoch", epoch),
 	         log_str("origin", p->upstream->peer), log_str("waiting", waiting ? "yes" : "no"));
 	if (waiting)
 		stream_waiting(s->stream);
@@ -103,7 +103,7 @@ static void on_accepted(struct pull *p, uint64_t epoch, bool waiting) {
 static void on_refused(struct pull *p, bool not_found, const char *why) {
 	struct source *s = source_of(p);
 	if (!not_found)
-		log_warn("subscription refused", log_str("stream", s->stream->name.text), log_str("reason", why));
+		log_peer_warn("subscription refused", log_str("stream", s->stream->name.text), log_str("reason", why));
 	lost(s);
 	pause_search(s, SEARCH_SOON_MS);
 }
@@ -169,7 +169,7 @@ static void on_located(void *context, const struct registry_location *l) {
 		return;
 	}
 	if (!s->told)
-		log_info("no origin has the stream yet", log_str("stream", s->stream->name.text));
+		log_peer_info("no origin has the stream yet", log_str("stream", s->stream->name.text));
 	s->told = true;
 	lost(s);
 	pause_search(s, SEARCH_AGAIN_MS);
@@ -230,7 +230,7 @@ void upstream_announced(struct edge *e, struct upstream *u, const struct stream_
 	/* The origin that we pull from begins a new epoch: its entries come by themselves. */
 	if (!s || epoch <= stream->epoch || (s->state == PULLING && s->pull.upstream == u))
 		return;
-	log_info("stream is claimed", log_str("stream", name->text), log_u64("epoch", epoch), log_str("origin", u->peer));
+	log_peer_info("stream is claimed", log_str("stream", name->text), log_u64("epoch", epoch), log_str("origin", u->peer));
 	begin_pull(s, u, epoch);
 }
 

@@ -41,7 +41,7 @@ static const struct config_app *config_of(const struct viewer *v) {
 static void viewer_free(struct viewer *v, const char *why) {
 	if (v->playing) {
 		metric_dec(M_VIEWERS_FLV);
-		log_info("flv viewer left", log_str("stream", v->name.text), log_str("session", v->id),
+		log_peer_info("flv viewer left", log_str("stream", v->name.text), log_str("session", v->id),
 		         log_str("remote", v->exchange->remote), log_str("reason", why),
 		         log_u64("sent", http_stream_conn(v->exchange)->written_bytes),
 		         log_u64("age_ms", worker_now_ms(v->edge->base.worker) - v->began_ms));
@@ -86,7 +86,7 @@ static void on_fail(struct sender *s, int error) {
 static void on_overrun(struct sender *s) {
 	struct viewer *v = viewer_of_sender(s);
 	v->overruns++;
-	log_info("viewer fell behind and goes on at the newest keyframe", log_str("stream", v->name.text),
+	log_peer_info("viewer fell behind and goes on at the newest keyframe", log_str("stream", v->name.text),
 	         log_str("session", v->id), log_str("remote", v->exchange->remote), log_u64("times", v->overruns));
 }
 
@@ -133,7 +133,7 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	x->on_writable = on_writable;
 	v->playing = true;
 	metric_inc(M_VIEWERS_FLV);
-	log_info("flv viewer started", log_str("stream", v->name.text), log_u64("run", info->run),
+	log_peer_info("flv viewer started", log_str("stream", v->name.text), log_u64("run", info->run),
 	         log_u64("epoch", info->epoch), log_str("session", v->id), log_str("remote", x->remote));
 	sender_open(&v->sender, http_stream_conn(x), log, config_of(v)->edge_history * 1000, &sender_ops);
 }

@@ -1,6 +1,7 @@
 #include "common/base/logger.h"
 
 #include "common/base/buffer.h"
+#include "common/base/clock.h"
 #include "common/base/metrics.h"
 
 #include <errno.h>
@@ -298,6 +299,52 @@ static void enqueue(const struct buffer *line) {
 	if (was_empty)
 		uv_cond_signal(&logger.changed);
 	uv_mutex_unlock(&logger.lock);
+}
+
+/* --- what peers cause --- */
+
+/* One message's lines of the present second, on this thread. */
+struct allowance {
+	const char *message;
+	uint64_t second;
+	uint32_t lines, left_out;
+};
+
+enum { ALLOWANCES = 32 };
+static _Thread_local struct allowance allowances[ALLOWANCES];
+
+/* The message's own, or the one that was used longest ago. */
+static struct allowance *allowance_of(const char *message) {
+	struct allowance *oldest = &allowances[0];
+	for (struct allowance *a = allowances; a < allowances + ALLOWANCES; a++) {
+		if (a->message == message)
+			return a;
+		if (a->second < oldest->second)
+			oldest = a;
+	}
+	*oldest = (struct allowance){.message = message};
+	return oldest;
+}
+
+int logger_admits(enum log_level level, const char *message) {
+	if (!logger_enabled(level))
+		return 0;
+	struct allowance *a = allowance_of(message);
+	uint64_t second = clock_monotonic_ms() / 1000;
+	if (a->second != second) {
+		uint32_t left_out = a->left_out;
+		*a = (struct allowance){.message = message, .second = second};
+		if (left_out)
+			log_line(level, "lines were left out, for there were too many of their kind", log_str("like", message),
+			         log_u64("count", left_out));
+	}
+	if (a->lines < LOGGER_PEER_LINES) {
+		a->lines++;
+		return 1;
+	}
+	a->left_out++;
+	metric_inc(M_LOG_LEFT_OUT);
+	return 0;
 }
 
 void logger_write(enum log_level level, const char *message, const struct log_field *fields, size_t count) {

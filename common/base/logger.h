@@ -52,6 +52,13 @@ void logger_stop(void);
 /* True when lines of this level are written: guards costly fields. */
 int logger_enabled(enum log_level level);
 
+enum { LOGGER_PEER_LINES = 50 /* lines a second of one message on one thread */ };
+
+/* For what strangers can cause as often as they like: false when this second has had its LOGGER_PEER_LINES lines of
+ * `message` (known by its address, so give a literal). What was left out is counted (`weir_log_left_out_total`) and
+ * told in a line of its own when there is room again. */
+int logger_admits(enum log_level level, const char *message);
+
 void logger_write(enum log_level level, const char *message, const struct log_field *fields, size_t count);
 
 /* Every call gives at least one field. */
@@ -62,6 +69,13 @@ void logger_write(enum log_level level, const char *message, const struct log_fi
 			logger_write(level, message, log_fields_, sizeof log_fields_ / sizeof *log_fields_);                       \
 		}                                                                                                              \
 	} while (0)
+#define log_peer_line(level, message, ...)                                                                             \
+	do {                                                                                                               \
+		if (logger_admits(level, message))                                                                             \
+			log_line(level, message, __VA_ARGS__);                                                                     \
+	} while (0)
+#define log_peer_info(message, ...) log_peer_line(LOG_INFO, message, __VA_ARGS__)
+#define log_peer_warn(message, ...) log_peer_line(LOG_WARN, message, __VA_ARGS__)
 #define log_debug(message, ...) log_line(LOG_DEBUG, message, __VA_ARGS__)
 #define log_info(message, ...) log_line(LOG_INFO, message, __VA_ARGS__)
 #define log_warn(message, ...) log_line(LOG_WARN, message, __VA_ARGS__)

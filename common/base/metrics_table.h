@@ -4,6 +4,7 @@
  */
 /* clang-format off */
 METRIC(M_LOG_DROPPED, COUNTER, "weir_log_dropped_total", "", "Log lines lost because the log's reader was too slow")
+METRIC(M_LOG_LEFT_OUT, COUNTER, "weir_log_left_out_total", "", "Log lines left out because peers caused too many of their kind")
 METRIC(M_CONNECTIONS_RTMP, GAUGE, "weir_connections", "protocol=\"rtmp\"", "Open connections")
 METRIC(M_CONNECTIONS_HTTP, GAUGE, "weir_connections", "protocol=\"http\"", "Open connections")
 METRIC(M_CONNECTIONS_RELAY, GAUGE, "weir_connections", "protocol=\"relay\"", "Open connections")

@@ -126,7 +126,8 @@ static void check_stalled(struct http1 *h) {
 		arm(h, (int64_t)(limit - stalled));
 		return;
 	}
-	log_info("http viewer closed: it took nothing for limits.stalled_viewer", log_str("remote", h->exchange.remote));
+	log_peer_info("http viewer closed: it took nothing for limits.stalled_viewer",
+	              log_str("remote", h->exchange.remote));
 	close_now(h, false);
 }
 

@@ -29,6 +29,8 @@ void link_close(struct link *l, const char *why) {
 	l->closed = true;
 	snprintf(l->why, sizeof l->why, "%s", why);
 	timer_stop(&l->timer);
+	if (l->accepter && !l->ready)
+		log_peer_warn("relay link refused", log_str("remote", l->remote), log_str("reason", l->why));
 	if (l->ready)
 		log_info("relay link closed", log_str("peer", l->peer), log_str("remote", l->remote),
 		         log_str("reason", l->why));

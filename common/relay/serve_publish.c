@@ -34,8 +34,8 @@ static void upload_free(struct upload *u) {
 static void on_accepted(struct publisher *p, uint64_t epoch) {
 	struct upload *u = upload_of(p);
 	u->accepted = true;
-	log_info("publish started", log_str("stream", u->name.text), log_u64("epoch", epoch),
-	         log_str("through", u->serve->link->peer));
+	log_peer_info("publish started", log_str("stream", u->name.text), log_u64("epoch", epoch),
+	              log_str("through", u->serve->link->peer));
 	Weir__Relay__Accepted h_body = WEIR__RELAY__ACCEPTED__INIT;
 	h_body.id = u->id;
 	h_body.epoch = epoch;

@@ -59,8 +59,8 @@ static void on_ready(struct cursor *c) {
 			return;
 		if (r == CURSOR_OVERRUN) {
 			b->need_head = true;
-			log_warn("relay link lags: skipped to the newest keyframe", log_str("stream", b->name.text),
-			         log_str("peer", l->peer));
+			log_peer_warn("relay link lags: skipped to the newest keyframe", log_str("stream", b->name.text),
+			              log_str("peer", l->peer));
 			continue;
 		}
 		bool end = item->flags & ITEM_END;
@@ -127,8 +127,8 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	b->live = true;
 	metric_inc(M_SUBSCRIPTIONS);
 	bool resumed = open_cursor(b, log);
-	log_info("relay subscription started", log_str("stream", b->name.text), log_str("peer", b->serve->link->peer),
-	         log_u64("run", info->run), log_u64("epoch", info->epoch), log_str("resumed", resumed ? "yes" : "no"));
+	log_peer_info("relay subscription started", log_str("stream", b->name.text), log_str("peer", b->serve->link->peer),
+	              log_u64("run", info->run), log_u64("epoch", info->epoch), log_str("resumed", resumed ? "yes" : "no"));
 	send_accepted(b, info, resumed);
 }
 

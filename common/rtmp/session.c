@@ -47,8 +47,9 @@ void rtmp_session_close(struct rtmp_session *s, const char *why, bool politely) 
 	                                   log_u64("received", s->conn.read_bytes),
 	                                   log_u64("sent", s->conn.written_bytes),
 	                                   log_u64("age_ms", worker_now_ms(s->server->worker) - s->began_ms)};
-	if (logger_enabled(LOG_INFO))
-		logger_write(LOG_INFO, "rtmp connection closed", fields, sizeof fields / sizeof *fields);
+	static const char closed[] = "rtmp connection closed";
+	if (logger_admits(LOG_INFO, closed))
+		logger_write(LOG_INFO, closed, fields, sizeof fields / sizeof *fields);
 	rtmp_publish_end(s, why);
 	rtmp_play_end(s);
 	timer_stop(&s->timer);

@@ -44,8 +44,9 @@ static void on_fail(struct rtmp_play *p, int error) {
 
 static void on_overrun(struct rtmp_play *p) {
 	p->overruns++;
-	log_info("viewer fell behind and goes on at the newest keyframe", log_str("stream", p->name.text),
-	         log_str("session", p->session->id), log_str("remote", p->session->peer), log_u64("times", p->overruns));
+	log_peer_info("viewer fell behind and goes on at the newest keyframe", log_str("stream", p->name.text),
+	              log_str("session", p->session->id), log_str("remote", p->session->peer),
+	              log_u64("times", p->overruns));
 }
 
 /* --- the shared way --- */
@@ -203,8 +204,8 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	rtmp_session_send(s, &out);
 	if (s->phase == RTMP_PHASE_CLOSED)
 		return;
-	log_info("play started", log_str("stream", p->name.text), log_u64("run", info->run), log_u64("epoch", info->epoch),
-	         log_str("session", s->id), log_str("remote", s->peer));
+	log_peer_info("play started", log_str("stream", p->name.text), log_u64("run", info->run),
+	              log_u64("epoch", info->epoch), log_str("session", s->id), log_str("remote", s->peer));
 	p->log = log;
 	metric_inc(M_VIEWERS_RTMP);
 	/* From now on the timer looks for viewers that take nothing. */

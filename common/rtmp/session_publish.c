@@ -24,8 +24,8 @@ static void on_accepted(struct publisher *publisher, uint64_t epoch) {
 	buffer_init(&out, 0);
 	rtmp_write_status(&out, p->stream, "status", "NetStream.Publish.Start", "publishing has begun", p->name.text);
 	rtmp_session_send(p->session, &out);
-	log_info("publish started", log_str("stream", p->name.text), log_u64("epoch", epoch),
-	         log_str("session", p->session->id), log_str("remote", p->session->peer));
+	log_peer_info("publish started", log_str("stream", p->name.text), log_u64("epoch", epoch),
+	              log_str("session", p->session->id), log_str("remote", p->session->peer));
 }
 
 /* OBS stops for good at these codes but the last, at which it tries again. */
@@ -45,8 +45,8 @@ static const char *code_of(enum publish_refusal refusal) {
 static void on_refused(struct publisher *publisher, enum publish_refusal refusal, const char *why) {
 	struct rtmp_session *s = publish_of(publisher)->session;
 	struct buffer out;
-	log_warn("publish refused", log_str("stream", s->publish->name.text), log_str("session", s->id),
-	         log_str("remote", s->peer), log_str("reason", why));
+	log_peer_warn("publish refused", log_str("stream", s->publish->name.text), log_str("session", s->id),
+	              log_str("remote", s->peer), log_str("reason", why));
 	buffer_init(&out, 0);
 	rtmp_write_status(&out, s->publish->stream, "error", code_of(refusal), why, s->publish->name.text);
 	rtmp_session_send(s, &out);
@@ -90,8 +90,8 @@ void rtmp_publish_end(struct rtmp_session *s, const char *why) {
 	if (!p)
 		return;
 	if (p->accepted)
-		log_info("publish ended", log_str("stream", p->name.text), log_u64("epoch", p->epoch),
-		         log_str("session", s->id), log_str("reason", why));
+		log_peer_info("publish ended", log_str("stream", p->name.text), log_u64("epoch", p->epoch),
+		              log_str("session", s->id), log_str("reason", why));
 	publisher_close(&p->publisher);
 	s->publish = NULL;
 	free(p);
@@ -141,8 +141,8 @@ static void on_media(struct rtmp_publish *p, const struct rtmp_message *m) {
 		return;
 	metric_inc(M_FRAMES_DROPPED);
 	if (p->refused_messages++ == 0)
-		log_warn("a media message cannot be read and was left out; further ones are not told",
-		         log_str("stream", p->name.text), log_str("session", p->session->id), log_err(got));
+		log_peer_warn("a media message cannot be read and was left out; further ones are not told",
+		              log_str("stream", p->name.text), log_str("session", p->session->id), log_err(got));
 }
 
 enum { STRING_HEAD = 3 }; /* AMF0: a type and two bytes of length */

@@ -318,3 +318,25 @@ Test(logger, may_be_started_again) {
 	cr_assert(strstr(text, "msg=direct n=2\n"));
 	capture_free();
 }
+
+Test(logger, what_peers_cause_is_bounded_and_what_is_left_out_is_told) {
+	enum { STRANGERS = 1000 };
+	configure(LOG_INFO, LOG_FORMAT_TEXT);
+	capture_begin();
+	capture_read();
+	for (int i = 0; i < STRANGERS; i++)
+		log_peer_warn("a stranger", log_i64("i", i));
+	log_peer_warn("another kind", log_i64("i", 1));
+	uint64_t left_out = metric_value(M_LOG_LEFT_OUT);
+	usleep(1100000); /* into another second: the allowance is by the clock */
+	log_peer_warn("a stranger", log_i64("i", STRANGERS));
+	const char *text = capture_end();
+	uint64_t lines = 0;
+	for (const char *at = text; (at = strstr(at, "msg=\"a stranger\"")); at++)
+		lines++;
+	cr_assert_eq(lines + left_out, STRANGERS + 1);
+	cr_assert_leq(lines, 3 * LOGGER_PEER_LINES + 1, "%lu lines", lines); /* the loop may meet a new second */
+	cr_assert(strstr(text, "another kind"));
+	cr_assert(strstr(text, "like=\"a stranger\" count="));
+	capture_free();
+}
