@@ -49,7 +49,7 @@ void upstream_ended(struct stream *stream) {
 static void on_linger_over(struct timer *t) {
 	struct source *s = list_entry(t, struct source, linger);
 	log_peer_info("stream let go: nobody watches", log_str("stream", s->stream->name.text),
-	         log_u64("epoch", s->stream->epoch));
+	              log_u64("epoch", s->stream->epoch));
 	stream_end(s->stream, "nobody watches");
 }
 
@@ -93,7 +93,7 @@ static void on_accepted(struct pull *p, uint64_t epoch, bool waiting) {
 	timer_stop(&s->grace); /* from now on the origin says when it is over */
 	s->told = false;
 	log_peer_info("stream subscribed", log_str("stream", s->stream->name.text), log_u64("epoch", epoch),
-	         log_str("origin", p->upstream->peer), log_str("waiting", waiting ? "yes" : "no"));
+	              log_str("origin", p->upstream->peer), log_str("waiting", waiting ? "yes" : "no"));
 	if (waiting)
 		stream_waiting(s->stream);
 	else if (s->stream->epoch == epoch)
@@ -230,7 +230,8 @@ void upstream_announced(struct edge *e, struct upstream *u, const struct stream_
 	/* The origin that we pull from begins a new epoch: its entries come by themselves. */
 	if (!s || epoch <= stream->epoch || (s->state == PULLING && s->pull.upstream == u))
 		return;
-	log_peer_info("stream is claimed", log_str("stream", name->text), log_u64("epoch", epoch), log_str("origin", u->peer));
+	log_peer_info("stream is claimed", log_str("stream", name->text), log_u64("epoch", epoch),
+	              log_str("origin", u->peer));
 	begin_pull(s, u, epoch);
 }
 

@@ -42,9 +42,9 @@ static void viewer_free(struct viewer *v, const char *why) {
 	if (v->playing) {
 		metric_dec(M_VIEWERS_FLV);
 		log_peer_info("flv viewer left", log_str("stream", v->name.text), log_str("session", v->id),
-		         log_str("remote", v->exchange->remote), log_str("reason", why),
-		         log_u64("sent", http_stream_conn(v->exchange)->written_bytes),
-		         log_u64("age_ms", worker_now_ms(v->edge->base.worker) - v->began_ms));
+		              log_str("remote", v->exchange->remote), log_str("reason", why),
+		              log_u64("sent", http_stream_conn(v->exchange)->written_bytes),
+		              log_u64("age_ms", worker_now_ms(v->edge->base.worker) - v->began_ms));
 	}
 	timer_stop(&v->wait);
 	sender_close(&v->sender);
@@ -87,7 +87,7 @@ static void on_overrun(struct sender *s) {
 	struct viewer *v = viewer_of_sender(s);
 	v->overruns++;
 	log_peer_info("viewer fell behind and goes on at the newest keyframe", log_str("stream", v->name.text),
-	         log_str("session", v->id), log_str("remote", v->exchange->remote), log_u64("times", v->overruns));
+	              log_str("session", v->id), log_str("remote", v->exchange->remote), log_u64("times", v->overruns));
 }
 
 /* FLV's file header says which kinds of tags follow (a player may wait for each that it names); it is framed as the
@@ -134,7 +134,7 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	v->playing = true;
 	metric_inc(M_VIEWERS_FLV);
 	log_peer_info("flv viewer started", log_str("stream", v->name.text), log_u64("run", info->run),
-	         log_u64("epoch", info->epoch), log_str("session", v->id), log_str("remote", x->remote));
+	              log_u64("epoch", info->epoch), log_str("session", v->id), log_str("remote", x->remote));
 	sender_open(&v->sender, http_stream_conn(x), log, config_of(v)->edge_history * 1000, &sender_ops);
 }
 
