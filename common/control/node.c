@@ -6,6 +6,7 @@
 #include "common/base/options.h"
 #include "common/loop/limits.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -202,8 +203,17 @@ static int run(struct node *node) {
 	return err ? 1 : 0;
 }
 
+/* Large blocks are mapped, and given back when they are freed, however large those before were: else glibc learns from
+ * one huge message to keep all of its kind, and the process never shrinks again. */
+static void bound_heap(void) {
+	enum { MAPPED_FROM = 1024 * 1024 };
+	mallopt(M_MMAP_THRESHOLD, MAPPED_FROM);
+	mallopt(M_TRIM_THRESHOLD, MAPPED_FROM);
+}
+
 static int start(struct node *node) {
 	const struct config_node *c = config_node(node->config);
+	bound_heap();
 	if (probe_all(c))
 		return 1;
 	name_node(node);
