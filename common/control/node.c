@@ -72,7 +72,9 @@ static int start_worker(struct worker *w, void *context) {
 	http_server_init(&n->http, w, node->config, n);
 	relay_server_init(&n->relay, w, &node->relay);
 	admin_init(&n->admin, &n->http, &node->relay, role->providers);
-	int err = streams_init(w, node->config, role->streams, n);
+	int err = limits_reserve_watchers(w, node->open_files);
+	if (!err)
+		err = streams_init(w, node->config, role->streams, n);
 	if (!err)
 		err = role->start(n);
 	if (!err)
@@ -149,8 +151,7 @@ static unsigned worker_count(const struct config_node *c) {
 }
 
 /* Open files bound the connections; the user may bound them more. */
-static int64_t connection_limit(const struct config_node *c) {
-	uint64_t files = limits_raise_files();
+static int64_t connection_limit(const struct config_node *c, uint64_t files) {
 	int64_t by_files = files > 2 * FILES_KEPT_BACK ? (int64_t)files - FILES_KEPT_BACK : (int64_t)files / 2;
 	int64_t most = c->limits_connections && c->limits_connections < by_files ? c->limits_connections : by_files;
 	log_info("limits", log_u64("open_files", files), log_i64("connections", most),
@@ -183,7 +184,8 @@ static int run(struct node *node) {
 	unsigned count = worker_count(c);
 	log_info("starting", log_str("version", WEIR_VERSION), log_u64("workers", count), log_str("rtmp", c->rtmp_listen),
 	         log_str("http", c->http_listen), log_str("relay", c->relay_listen));
-	int64_t most = connection_limit(c);
+	node->open_files = limits_raise_files();
+	int64_t most = connection_limit(c, node->open_files);
 	err = workers_start(&node->workers, count, &hooks, node);
 	if (err) {
 		log_error("cannot start", log_err(err));

@@ -19,6 +19,7 @@ struct node {
 	struct relay_node relay;
 	struct registry_shared registry;
 	struct workers *workers;
+	uint64_t open_files; /* the process may have */
 };
 
 /* What each worker has; roles embed it first in theirs. */

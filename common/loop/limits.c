@@ -3,7 +3,13 @@
 #include "common/base/logger.h"
 #include "common/base/metrics.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <unistd.h>
+#include <uv.h>
 
 uint64_t limits_raise_files(void) {
 	struct rlimit r;
@@ -13,6 +19,37 @@ uint64_t limits_raise_files(void) {
 	if (r.rlim_cur < r.rlim_max && setrlimit(RLIMIT_NOFILE, &want) == 0)
 		r.rlim_cur = r.rlim_max;
 	return r.rlim_cur;
+}
+
+static void on_reserved(uv_handle_t *handle) {
+	close((int)(intptr_t)handle->data);
+	free(handle);
+}
+
+/* A poll on the highest descriptor sizes the table; it is closed at once. */
+int limits_reserve_watchers(struct worker *w, uint64_t files) {
+	int highest = (int)(files < LIMITS_WATCHED_MAX ? files : LIMITS_WATCHED_MAX) - 1;
+	int low = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (low < 0)
+		return uv_translate_sys_error(errno);
+	int fd = fcntl(low, F_DUPFD_CLOEXEC, highest);
+	int err = fd < 0 ? uv_translate_sys_error(errno) : 0;
+	close(low);
+	if (err == UV_EINVAL || err == UV_EMFILE)
+		return 0; /* it is in use, or beyond the limit: the table is as large, or cannot get so large */
+	uv_poll_t *poll = err ? NULL : calloc(1, sizeof *poll);
+	if (!err)
+		err = poll ? uv_poll_init(&w->loop, poll, fd) : UV_ENOMEM;
+	if (err) {
+		free(poll);
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	poll->data = (void *)(intptr_t)fd;
+	uv_poll_start(poll, UV_READABLE, NULL);
+	uv_close((uv_handle_t *)poll, on_reserved);
+	return 0;
 }
 
 bool limits_take(struct worker *w) {

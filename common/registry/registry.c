@@ -54,7 +54,10 @@ struct record *record_get(struct registry *r, const struct stream_name *name) {
 		return NULL;
 	k->name = *name;
 	HASH_ADD_KEYPTR(hh, r->records, k->name.text, strlen(k->name.text), k);
-	return k;
+	if (HASH_ADDED(hh, k))
+		return k;
+	free(k);
+	return NULL;
 }
 
 /* --- claims --- */
@@ -202,7 +205,10 @@ static struct search *search_get(struct registry *r, const struct stream_name *n
 	list_init(&s->waiters);
 	timer_init(&s->expire, r->worker, on_expire);
 	HASH_ADD_STR(r->searches, name.text, s);
-	return s;
+	if (HASH_ADDED(hh, s))
+		return s;
+	free(s);
+	return NULL;
 }
 
 void search_answer(struct search *s, const struct registry_location *l) {

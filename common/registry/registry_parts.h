@@ -10,7 +10,7 @@
 #include "common/base/list.h"
 #include "common/registry/registry.h"
 
-#include <uthash.h>
+#include "common/base/hash.h"
 
 enum { PUBLISHER_SIZE = 64, CREDENTIAL_SIZE = 72 };
 

@@ -31,12 +31,15 @@ static void answer_location(struct upstream *u, struct location *l, bool found, 
 
 void upstream_locate(struct upstream *u, const struct stream_name *name, located_fn fn, void *context) {
 	struct location *l = u->up ? calloc(1, sizeof *l) : NULL;
-	if (!l) {
+	if (l) {
+		*l = (struct location){.id = ++u->next_id, .fn = fn, .context = context};
+		HASH_ADD(hh, u->locations, id, sizeof l->id, l);
+	}
+	if (!l || !HASH_ADDED(hh, l)) {
+		free(l);
 		fn(context, u, false, 0);
 		return;
 	}
-	*l = (struct location){.id = ++u->next_id, .fn = fn, .context = context};
-	HASH_ADD(hh, u->locations, id, sizeof l->id, l);
 	Weir__Relay__Locate h_body = WEIR__RELAY__LOCATE__INIT;
 	h_body.id = l->id;
 	h_body.stream = (char *)name->text;

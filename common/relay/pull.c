@@ -12,6 +12,10 @@ int pull_begin(struct pull *p, struct upstream *u, struct rendition *r, const st
 	p->handle = 0;
 	p->upstream = u;
 	HASH_ADD(hh, u->pulls, id, sizeof p->id, p);
+	if (!HASH_ADDED(hh, p)) {
+		p->upstream = NULL;
+		return UV_ENOMEM;
+	}
 	Weir__Relay__Subscribe h_body = WEIR__RELAY__SUBSCRIBE__INIT;
 	h_body.id = p->id;
 	h_body.stream = r->stream->name.text;
@@ -57,6 +61,11 @@ static void accepted(struct pull *p, const Weir__Relay__Accepted *m) {
 		return; /* answered twice, or with another's handle */
 	p->handle = handle;
 	HASH_ADD(hh_handle, p->upstream->pulls_by_handle, handle, sizeof p->handle, p);
+	if (!HASH_ADDED(hh_handle, p)) {
+		p->handle = 0;
+		link_close(p->upstream->link, "out of memory");
+		return;
+	}
 	p->ops->on_accepted(p, m->epoch, m->waiting);
 }
 

@@ -11,7 +11,7 @@
 #include "common/relay/pool.h"
 #include "common/stream/stream.h"
 
-#include <uthash.h>
+#include "common/base/hash.h"
 
 struct pull_ops {
 	void (*on_accepted)(struct pull *, uint64_t epoch, bool waiting);

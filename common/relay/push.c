@@ -7,6 +7,10 @@
 int push_begin(struct push *p, struct upstream *u, const struct publish_request *request, const struct push_ops *ops) {
 	*p = (struct push){.upstream = u, .ops = ops, .id = ++u->next_id};
 	HASH_ADD(hh, u->pushes, id, sizeof p->id, p);
+	if (!HASH_ADDED(hh, p)) {
+		p->upstream = NULL;
+		return UV_ENOMEM;
+	}
 	Weir__Relay__Publish h_body = WEIR__RELAY__PUBLISH__INIT;
 	h_body.id = p->id;
 	h_body.stream = (char *)request->name.text;

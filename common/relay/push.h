@@ -9,7 +9,7 @@
 #include "common/relay/pool.h"
 #include "common/stream/publisher.h"
 
-#include <uthash.h>
+#include "common/base/hash.h"
 
 struct push_ops {
 	void (*on_accepted)(struct push *, uint64_t epoch);

@@ -10,7 +10,7 @@
 #include "common/stream/publisher.h"
 #include "common/stream/stream.h"
 
-#include <uthash.h>
+#include "common/base/hash.h"
 
 enum { SERVE_SUBSCRIPTIONS_MAX = 100000, SERVE_PUBLISHERS_MAX = 100000, FETCH_BYTES = 1024 * 1024 };
 

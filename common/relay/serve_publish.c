@@ -116,6 +116,11 @@ void serve_publish(struct serve *s, const Weir__Relay__Publish *m) {
 	u->serve = s;
 	u->name = request.name;
 	HASH_ADD(hh, s->uploads, id, sizeof u->id, u);
+	if (HASH_ADDED(hh, u))
+		return;
+	publisher_close(&u->publisher);
+	free(u);
+	serve_refuse(s, m->id, WEIR__RELAY__REASON__REASON_UNAVAILABLE, "out of memory");
 }
 
 int serve_sample(struct serve *s, const struct relay_message *m) {

@@ -182,6 +182,11 @@ void serve_subscribe(struct serve *s, const Weir__Relay__Subscribe *m) {
 	b->sequence = m->sequence;
 	b->history_us = m->history_us;
 	HASH_ADD(hh, s->subscriptions, id, sizeof b->id, b);
+	if (HASH_ADDED(hh, b))
+		return;
+	mirror_close(&b->reader);
+	free(b);
+	serve_refuse(s, m->id, WEIR__RELAY__REASON__REASON_LIMIT, "out of memory");
 }
 
 void serve_unsubscribe(struct serve *s, uint64_t id) {

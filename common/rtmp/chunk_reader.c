@@ -2,8 +2,8 @@
 
 #include "common/base/reader.h"
 
+#include "common/base/hash.h"
 #include <stdlib.h>
-#include <uthash.h>
 #include <uv.h>
 
 enum { EXTENDED = 0xffffff, HELD_FACTOR = 4 };
@@ -62,12 +62,15 @@ static struct chunk_stream *get_stream(struct chunk_reader *r, uint32_t id) {
 		return NULL;
 	}
 	s = calloc(1, sizeof *s);
-	if (!s) {
+	if (s) {
+		s->id = id;
+		HASH_ADD(hh, r->streams, id, sizeof s->id, s);
+	}
+	if (!s || !HASH_ADDED(hh, s)) {
+		free(s);
 		fail(r, UV_ENOMEM, "out of memory");
 		return NULL;
 	}
-	s->id = id;
-	HASH_ADD(hh, r->streams, id, sizeof s->id, s);
 	return s;
 }
 

@@ -92,6 +92,10 @@ static struct stream *stream_new(struct streams *owner, const struct stream_name
 	list_init(&s->ended_node);
 	timer_init(&s->end_timer, owner->worker, on_end_due);
 	HASH_ADD_STR(owner->table, name.text, s);
+	if (!HASH_ADDED(hh, s)) {
+		free(s);
+		return NULL;
+	}
 	metric_inc(M_STREAMS);
 	worker_hold(owner->worker);
 	return s;

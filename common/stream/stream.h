@@ -19,7 +19,7 @@
 #include "common/stream/log.h"
 #include "common/stream/tracks.h"
 
-#include <uthash.h>
+#include "common/base/hash.h"
 
 struct stream;
 struct streams;

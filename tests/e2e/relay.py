@@ -51,7 +51,10 @@ class Link:
     def read_varint(self):
         value, raw = 0, b""
         while not raw or raw[-1] & 128:
-            raw += self.file.read(1)
+            byte = self.file.read(1)
+            if not byte:
+                raise ConnectionError("closed by the peer")
+            raw += byte
             value |= (raw[-1] & 127) << 7 * (len(raw) - 1)
         return value, raw
 

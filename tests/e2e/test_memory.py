@@ -1,0 +1,139 @@
+"""Every allocation of a session fails once, in its turn: the session may end with an error, the node goes on."""
+import mmap
+import struct
+
+import flv
+import pytest
+import relay
+import rtmp
+import web
+import weir
+
+LIBRARY = weir.ROOT / "build/release/tests/libfail_alloc.so"
+MOST = 600  # allocations of one session that are tried
+
+pytestmark = pytest.mark.skipif(weir.BIN != weir.ROOT / "build/bin",
+                                reason="a sanitizer has an allocator of its own; the release build is swept")
+
+
+class Allocations:
+    """The page that fail_alloc.c looks at."""
+
+    def __init__(self, folder):
+        self.path = folder / "allocations"
+        self.path.write_bytes(bytes(4096))
+        with open(self.path, "r+b") as file:
+            self.page = mmap.mmap(file.fileno(), 4096)
+
+    def arm(self, number):
+        struct.pack_into("QQ", self.page, 0, 0, number)
+
+    def disarm(self):
+        """How many allocations there were since `arm`."""
+        count, = struct.unpack_from("Q", self.page, 0)
+        struct.pack_into("QQ", self.page, 0, 0, 0)
+        return count
+
+
+def sweep(allocations, node, session):
+    """Runs the session with its first allocation failing, then its second, until it has had no more of them."""
+    number = 0
+    while number < MOST:
+        number += 1
+        allocations.arm(number)
+        try:
+            session()
+        except (OSError, AssertionError, KeyError, TypeError):
+            pass  # an error is what is wanted; a crash is not
+        count = allocations.disarm()
+        assert node.child.running(), f"{node.name} died of allocation {number}, status {node.child.process.poll()}:\n{node.log_text()[-2000:]}"
+        if count < number:
+            break
+    session()
+    print(f"{node.name}: {number} allocations")
+    assert number > 5
+
+
+@pytest.fixture
+def swept(children, tmp_path, nodes):
+    """An origin and an edge, one of them with the library."""
+    assert LIBRARY.exists(), "build it: cmake --build build/release --target fail_alloc"
+    allocations = Allocations(tmp_path)
+
+    def make(which):
+        env = {"LD_PRELOAD": str(LIBRARY), "WEIR_FAIL_ALLOC": str(allocations.path)}
+        settings = {"node.workers": 1, "stream.grace": "100ms", "logging.level": "error"}
+        origin = nodes("origin", settings, env=env if which == "origin" else None).start()
+        edge = nodes("edge", {**settings, "registry.origins": origin.relay, "edge.linger": "0s", "edge.wait_publish": "5s"},
+                     env=env if which == "edge" else None).start()
+        return origin, edge, allocations
+
+    return make
+
+
+def publish(port, tags, name):
+    with rtmp.Client(port, timeout=2) as client:
+        assert client.publish(name) == "NetStream.Publish.Start"
+        for tag in tags:
+            client.send_tag(tag)
+        client.unpublish(name)
+
+
+def test_a_publish_session(swept, clip_tags):
+    origin, _, allocations = swept("origin")
+    tags = clip_tags[:40]
+    sweep(allocations, origin, lambda: publish(origin.rtmp_port, tags, "cam1"))
+    origin.wait_metric("weir_publishers", 0)
+    origin.wait_metric("weir_streams", 0)
+
+
+def test_a_relay_link(swept, clip_tags):
+    origin, _, allocations = swept("origin")
+
+    def session():
+        link = relay.Link(origin.relay_port)
+        link.socket.settimeout(2)
+        link.socket.sendall(relay.message(relay.LOCATE, [(1, 1), (2, "live/cam1")]))
+        link.read()
+        link.socket.sendall(relay.message(relay.PUBLISH, [(1, 4), (2, "live/cam2"), (4, "10.0.0.1:5"), (5, "rtmp"), (6, "s")]))
+        link.read()
+        link.close()
+
+    sweep(allocations, origin, session)
+    origin.wait_metric("weir_streams", 0)
+
+
+def test_a_player_and_a_viewer_over_http(swept, encoder):
+    origin, edge, allocations = swept("edge")
+    encoder(origin.rtmp_port, retry=True)
+
+    def play():
+        with rtmp.Client(edge.rtmp_port, timeout=2) as client:
+            client.play("cam1")
+            for _ in range(5):
+                client.next_frame(2)
+
+    def watch():
+        with web.RawConnection(edge.http_port, timeout=2) as viewer:
+            viewer.send(b"GET /live/cam1.flv HTTP/1.0\r\n\r\n")
+            viewer.answer(head_only=True)
+            reader, tags = flv.Reader(), []
+            while len(tags) < 5:
+                tags += reader.feed(viewer.buffer)
+                viewer.buffer = viewer.socket.recv(65536)
+
+    sweep(allocations, edge, play)
+    sweep(allocations, edge, watch)
+
+
+def test_the_api(swept, encoder):
+    origin, edge, allocations = swept("origin")
+    encoder(origin.rtmp_port, retry=True)
+    origin.wait_metric("weir_streams", 1)
+
+    def ask():
+        for path in ("/metrics", "/api/v1/streams/live/cam1"):
+            assert web.request(origin.http_port, path, timeout=2).status == 200
+
+    sweep(allocations, origin, ask)
+    edge.wait_metric("weir_streams", 0, timeout=20)
