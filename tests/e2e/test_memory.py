@@ -36,20 +36,20 @@ class Allocations:
 
 
 def sweep(allocations, node, session):
-    """Runs the session with its first allocation failing, then its second, until it has had no more of them."""
+    """Runs the session (it is given a time-out) with its first allocation failing, then its second, until it has had no more of them."""
     number = 0
     while number < MOST:
         number += 1
         allocations.arm(number)
         try:
-            session()
+            session(0.3)
         except (OSError, AssertionError, KeyError, TypeError):
             pass  # an error is what is wanted; a crash is not
         count = allocations.disarm()
         assert node.child.running(), f"{node.name} died of allocation {number}, status {node.child.process.poll()}:\n{node.log_text()[-2000:]}"
         if count < number:
             break
-    session()
+    session(10)
     print(f"{node.name}: {number} allocations")
     assert number > 5
 
@@ -71,8 +71,8 @@ def swept(children, tmp_path, nodes):
     return make
 
 
-def publish(port, tags, name):
-    with rtmp.Client(port, timeout=2) as client:
+def publish(port, tags, name, timeout):
+    with rtmp.Client(port, timeout=timeout) as client:
         assert client.publish(name) == "NetStream.Publish.Start"
         for tag in tags:
             client.send_tag(tag)
@@ -82,7 +82,7 @@ def publish(port, tags, name):
 def test_a_publish_session(swept, clip_tags):
     origin, _, allocations = swept("origin")
     tags = clip_tags[:40]
-    sweep(allocations, origin, lambda: publish(origin.rtmp_port, tags, "cam1"))
+    sweep(allocations, origin, lambda timeout: publish(origin.rtmp_port, tags, "cam1", timeout))
     origin.wait_metric("weir_publishers", 0)
     origin.wait_metric("weir_streams", 0)
 
@@ -90,9 +90,9 @@ def test_a_publish_session(swept, clip_tags):
 def test_a_relay_link(swept, clip_tags):
     origin, _, allocations = swept("origin")
 
-    def session():
+    def session(timeout):
         link = relay.Link(origin.relay_port)
-        link.socket.settimeout(2)
+        link.socket.settimeout(timeout)
         link.socket.sendall(relay.message(relay.LOCATE, [(1, 1), (2, "live/cam1")]))
         link.read()
         link.socket.sendall(relay.message(relay.PUBLISH, [(1, 4), (2, "live/cam2"), (4, "10.0.0.1:5"), (5, "rtmp"), (6, "s")]))
@@ -107,14 +107,14 @@ def test_a_player_and_a_viewer_over_http(swept, encoder):
     origin, edge, allocations = swept("edge")
     encoder(origin.rtmp_port, retry=True)
 
-    def play():
-        with rtmp.Client(edge.rtmp_port, timeout=2) as client:
+    def play(timeout):
+        with rtmp.Client(edge.rtmp_port, timeout=timeout) as client:
             client.play("cam1")
             for _ in range(5):
-                client.next_frame(2)
+                client.next_frame(timeout)
 
-    def watch():
-        with web.RawConnection(edge.http_port, timeout=2) as viewer:
+    def watch(timeout):
+        with web.RawConnection(edge.http_port, timeout=timeout) as viewer:
             viewer.send(b"GET /live/cam1.flv HTTP/1.0\r\n\r\n")
             viewer.answer(head_only=True)
             reader, tags = flv.Reader(), []
@@ -131,9 +131,9 @@ def test_the_api(swept, encoder):
     encoder(origin.rtmp_port, retry=True)
     origin.wait_metric("weir_streams", 1)
 
-    def ask():
+    def ask(timeout):
         for path in ("/metrics", "/api/v1/streams/live/cam1"):
-            assert web.request(origin.http_port, path, timeout=2).status == 200
+            assert web.request(origin.http_port, path, timeout=timeout).status == 200
 
     sweep(allocations, origin, ask)
     edge.wait_metric("weir_streams", 0, timeout=20)
