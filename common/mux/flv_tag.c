@@ -270,8 +270,9 @@ int flv_tag_read(struct flv_tag_reader *it, struct flv_tag *tag) {
 }
 
 static uint8_t frame_type_of(const struct flv_tag *tag) {
-	/* Of metadata the frame type says nothing; FFmpeg looks for them only under this one. */
-	if (tag->packet == FLV_COMMAND || tag->packet == FLV_METADATA)
+	/* Of metadata the frame type says nothing; FFmpeg looks for them only under this one. Of a track's metadata it must
+	 * be another: the outer packet type is multitrack's, and with that the body would be a command. */
+	if (tag->packet == FLV_COMMAND || (tag->packet == FLV_METADATA && !tag->multitrack && !tag->track_id))
 		return FRAME_TYPE_COMMAND;
 	if (tag->keyframe || tag->packet != FLV_FRAME)
 		return FRAME_TYPE_KEY;

@@ -13,7 +13,8 @@
 #pragma once
 
 enum redis_script {
-	/* Key: the stream. → {"granted", epoch, the epoch before, run, number, …, track} or {"refused", why}. */
+	/* Key: the stream. → {"granted", epoch, the epoch before, run, number, …, track} or {"refused", why}, with a third
+	 * element when it begins a time in which the holder stays. */
 	SCRIPT_CLAIM,
 	/* Key: the stream. → {"ok"} or {"lost", epoch, origin}. */
 	SCRIPT_PROGRESS,

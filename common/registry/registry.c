@@ -1,6 +1,7 @@
 #include "common/registry/registry_parts.h"
 
 #include "common/base/clock.h"
+#include "common/base/logger.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -100,6 +101,11 @@ void claim_answer(struct claiming *c, uint64_t epoch, const struct registry_stat
 	worker_at_turn_end(r->worker, &r->tell);
 }
 
+void claim_fought_over(const struct claiming *c) {
+	log_peer_warn("two publishers fight for a name: the holder stays for a while", log_str("stream", c->name.text),
+	              log_str("newcomer", c->publisher));
+}
+
 void claim_locally(struct registry *r, struct claiming *c) {
 	struct record *k = record_get(r, &c->name);
 	const char *why = NULL;
@@ -116,7 +122,10 @@ void claim_locally(struct registry *r, struct claiming *c) {
 		                              .silent_ms = (uint64_t)c->silent_ms,
 		                              .stall_ms = (uint64_t)c->stall_ms,
 		                              .now_ms = worker_now_ms(r->worker)};
-		if (takeover_decide(&k->takeovers, &q, &why) != TAKEOVER_GRANT) {
+		enum takeover_verdict verdict = takeover_decide(&k->takeovers, &q, &why);
+		if (verdict == TAKEOVER_REFUSE_FIGHT)
+			claim_fought_over(c);
+		if (verdict != TAKEOVER_GRANT) {
 			claim_answer(c, 0, NULL, why);
 			return;
 		}

@@ -91,6 +91,9 @@ struct record *record_find(struct registry *r, const struct stream_name *name);
 /* Decides by what this node knows, and answers. */
 void claim_locally(struct registry *r, struct claiming *c);
 
+/* Warns that a refusal begins a time in which the holder stays. */
+void claim_fought_over(const struct claiming *c);
+
 /* Granted with `epoch` (0: refused for `refusal`), noted in the record, told at the turn's end. */
 void claim_answer(struct claiming *c, uint64_t epoch, const struct registry_state *previous, const char *refusal);
 

@@ -3,6 +3,7 @@
  * epochs given by what this node knows, the linked nodes are asked where a stream is, and when it is back it is told
  * all that this node holds.
  */
+#include "common/registry/redis_answer.h"
 #include "common/registry/redis_client.h"
 #include "common/registry/redis_scripts.h"
 #include "common/registry/registry_parts.h"
@@ -58,33 +59,8 @@ static void host_of(const char *address, char out[PUBLISHER_SIZE]) {
 		*colon = '\0';
 }
 
-/* --- answers, which come from outside --- */
-
-static const char *text_at(const redisReply *reply, size_t index) {
-	if (!reply || reply->type != REDIS_REPLY_ARRAY || index >= reply->elements)
-		return NULL;
-	const redisReply *e = reply->element[index];
-	return e->type == REDIS_REPLY_STRING ? e->str : NULL;
-}
-
-static uint64_t number_at(const redisReply *reply, size_t index) {
-	const char *text = text_at(reply, index);
-	return text ? strtoull(text, NULL, 10) : 0;
-}
-
-static int64_t signed_at(const redisReply *reply, size_t index) {
-	const char *text = text_at(reply, index);
-	return text ? strtoll(text, NULL, 10) : 0;
-}
-
-static bool says(const redisReply *reply, const char *word) {
-	const char *text = text_at(reply, 0);
-	return text && strcmp(text, word) == 0;
-}
-
 static void complain(const char *what, const struct stream_name *name, const redisReply *reply) {
-	log_error(what, log_str("stream", name->text),
-	          log_str("reason", reply->type == REDIS_REPLY_ERROR ? reply->str : "an answer of another kind"));
+	log_error(what, log_str("stream", name->text), log_str("reason", redis_answer_trouble(reply)));
 }
 
 /* --- a name that is not ours any more --- */
@@ -112,13 +88,12 @@ struct told {
 
 static void on_progress_answer(void *context, const redisReply *reply) {
 	struct told *t = context;
+	struct redis_progress_answer answer;
 	struct record *k = record_find(t->registry, &t->name);
-	if (reply && says(reply, "lost")) {
-		if (k && k->state.epoch == t->epoch)
-			lose(t->registry, k, number_at(reply, 1), text_at(reply, 2));
-	} else if (reply && !says(reply, "ok")) {
+	if (reply && redis_answer_progress(&answer, reply))
 		complain("redis did not take a stream's progress", &t->name, reply);
-	}
+	else if (reply && answer.lost && k && k->state.epoch == t->epoch)
+		lose(t->registry, k, answer.newer, answer.holder);
 	free(t);
 }
 
@@ -183,28 +158,21 @@ static void on_release(struct registry *r, struct record *k) {
 static void on_claim_answer(void *context, const redisReply *reply) {
 	struct claiming *c = context;
 	struct registry *r = c->registry;
+	struct redis_claim_answer answer;
 	if (r->stopped)
 		return;
-	if (!reply || (!says(reply, "granted") && !says(reply, "refused"))) {
+	int err = reply ? redis_answer_claim(&answer, reply) : UV_ENOTCONN;
+	if (err) {
 		if (reply)
 			complain("redis did not answer a claim", &c->name, reply);
 		claim_locally(r, c);
-		return;
+	} else if (answer.granted) {
+		claim_answer(c, answer.epoch, &answer.previous, NULL);
+	} else {
+		if (answer.fight)
+			claim_fought_over(c);
+		claim_answer(c, 0, NULL, answer.refusal);
 	}
-	if (says(reply, "refused")) {
-		claim_answer(c, 0, NULL, text_at(reply, 1) ? text_at(reply, 1) : "the name is published already");
-		return;
-	}
-	struct registry_state previous = {.epoch = number_at(reply, 2),
-	                                  .run = number_at(reply, 3),
-	                                  .number = number_at(reply, 4),
-	                                  .wall_us = signed_at(reply, 5),
-	                                  .highest_us = signed_at(reply, 6),
-	                                  .base_us = signed_at(reply, 7),
-	                                  .discontinuity = (uint32_t)number_at(reply, 8),
-	                                  .target_ms = (uint32_t)number_at(reply, 9),
-	                                  .track = (uint32_t)number_at(reply, 10)};
-	claim_answer(c, number_at(reply, 1), &previous, NULL);
 }
 
 static void on_claim(struct registry *r, struct claiming *c) {
@@ -258,15 +226,13 @@ static void claim_kept(struct registry *r) {
 
 static void on_locate_answer(void *context, const redisReply *reply) {
 	struct search *search = context;
-	const char *address = text_at(reply, 1);
+	struct registry_location location;
 	if (search->registry->stopped)
 		return;
-	if (!reply || reply->type != REDIS_REPLY_ARRAY)
+	if (!reply || redis_answer_location(&location, reply))
 		search_peers(search);
 	else
-		search_answer(search, &(struct registry_location){.found = address && number_at(reply, 0),
-		                                                  .epoch = number_at(reply, 0),
-		                                                  .address = address});
+		search_answer(search, &location);
 }
 
 static void on_locate(struct registry *r, struct search *search) {
@@ -299,18 +265,14 @@ static void on_announce(struct timer *t) {
 static void on_nodes_answer(void *context, const redisReply *reply) {
 	struct registry_redis *s = context;
 	s->reading_nodes = false;
-	if (s->base.stopped || !reply || reply->type != REDIS_REPLY_ARRAY || reply->elements / 3 > NODES_MAX)
+	size_t most = reply ? redis_answer_nodes_count(reply) : 0;
+	if (s->base.stopped || !reply || most > NODES_MAX)
 		return;
-	struct registry_node *nodes = calloc(reply->elements / 3 + 1, sizeof *nodes);
-	size_t count = 0;
-	for (size_t i = 0; nodes && i + 2 < reply->elements; i += 3) {
-		struct registry_node n = {text_at(reply, i), text_at(reply, i + 1), text_at(reply, i + 2)};
-		if (n.id && n.role && n.address)
-			nodes[count++] = n;
-	}
-	if (nodes)
-		s->base.role.nodes(s->base.role.context, nodes, count);
-	free(nodes);
+	struct registry_node *nodes = calloc(most + 1, sizeof *nodes);
+	int count = nodes ? redis_answer_nodes(nodes, most, reply) : UV_ENOMEM;
+	if (count >= 0)
+		s->base.role.nodes(s->base.role.context, nodes, (size_t)count);
+	free(nodes); /* without memory, or an answer: the next reading tells */
 }
 
 static void on_read_nodes(struct timer *t) {
@@ -329,33 +291,25 @@ static void read_nodes_soon(struct registry_redis *s) {
 
 /* --- hints --- */
 
-static void on_stream_hint(struct registry *r, char *text) {
-	char *rest = NULL, *name = strtok_r(text, " ", &rest), *epoch = strtok_r(NULL, " ", &rest),
-	     *origin = strtok_r(NULL, " ", &rest);
-	struct stream_name parsed;
-	if (!name || !epoch || !origin || stream_name_parse(&parsed, name, strlen(name)))
-		return;
-	uint64_t newer = strtoull(epoch, NULL, 10);
-	struct record *k = record_find(r, &parsed);
-	bool own = strcmp(origin, r->shared->node) == 0;
-	registry_note_epoch(r->shared, newer);
-	registry_hint(r, &parsed);
-	if (k && !own && newer > k->state.epoch)
-		lose(r, k, newer, origin);
+static void on_stream_hint(struct registry *r, const struct redis_hint *hint) {
+	struct record *k = record_find(r, &hint->name);
+	bool own = strcmp(hint->origin, r->shared->node) == 0;
+	registry_note_epoch(r->shared, hint->epoch);
+	registry_hint(r, &hint->name);
+	if (k && !own && hint->epoch > k->state.epoch)
+		lose(r, k, hint->epoch, hint->origin);
 	if (!own && r->role.changed)
-		r->role.changed(r->role.context, &parsed, newer);
+		r->role.changed(r->role.context, &hint->name, hint->epoch);
 }
 
 static void on_message(void *context, struct slice payload) {
 	struct registry_redis *s = context;
-	char text[2 * KEY_SIZE];
-	if (payload.size >= sizeof text)
-		return;
-	memcpy(text, payload.data, payload.size);
-	text[payload.size] = '\0';
-	if (strncmp(text, "stream ", 7) == 0)
-		on_stream_hint(&s->base, text + 7);
-	else if (strncmp(text, "node ", 5) == 0)
+	struct redis_hint hint;
+	if (redis_hint_read(&hint, payload))
+		return; /* another release's: a hint may be lost */
+	if (hint.kind == REDIS_HINT_STREAM)
+		on_stream_hint(&s->base, &hint);
+	else
 		read_nodes_soon(s);
 }
 

@@ -455,6 +455,10 @@ Test(flv_tag, headers_are_written_byte_for_byte) {
 	avc.track_id = 4;
 	avc.nano_offset = 258;
 	check_written(&avc, FLV_ENHANCED, "97 02 000102 06 03 61766331 04");
+	avc = (struct flv_tag){.type = FLV_VIDEO, .packet = FLV_METADATA, .fourcc = FOURCC_AVC};
+	check_written(&avc, FLV_ENHANCED, "d4 61766331");
+	avc.track_id = 4; /* under frame type 5 a multitrack body would be a command */
+	check_written(&avc, FLV_ENHANCED, "96 04 61766331 04");
 	avc = (struct flv_tag){.type = FLV_VIDEO, .packet = FLV_CONFIG, .fourcc = FOURCC_AVC};
 	check_written(&avc, FLV_LEGACY, "1700000000");
 	check_written(&avc, FLV_ENHANCED, "90 61766331");

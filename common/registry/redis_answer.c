@@ -1,0 +1,122 @@
+#include "common/registry/redis_answer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+enum { HINT_MAX = STREAM_NAME_SIZE + 256, NODE_FIELDS = 3 };
+
+static const char *text_at(const redisReply *reply, size_t index) {
+	if (reply->type != REDIS_REPLY_ARRAY || index >= reply->elements)
+		return NULL;
+	const redisReply *e = reply->element[index];
+	return e->type == REDIS_REPLY_STRING ? e->str : NULL;
+}
+
+static uint64_t number_at(const redisReply *reply, size_t index) {
+	const char *text = text_at(reply, index);
+	return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static int64_t signed_at(const redisReply *reply, size_t index) {
+	const char *text = text_at(reply, index);
+	return text ? strtoll(text, NULL, 10) : 0;
+}
+
+static bool says(const redisReply *reply, const char *word) {
+	const char *text = text_at(reply, 0);
+	return text && strcmp(text, word) == 0;
+}
+
+int redis_answer_claim(struct redis_claim_answer *out, const redisReply *reply) {
+	if (says(reply, "refused")) {
+		const char *why = text_at(reply, 1);
+		*out = (struct redis_claim_answer){.refusal = why ? why : "the name is published already",
+		                                   .fight = text_at(reply, 2) != NULL};
+		return 0;
+	}
+	if (!says(reply, "granted") || !number_at(reply, 1))
+		return UV_EPROTO;
+	*out = (struct redis_claim_answer){.granted = true,
+	                                   .epoch = number_at(reply, 1),
+	                                   .previous = {.epoch = number_at(reply, 2),
+	                                                .run = number_at(reply, 3),
+	                                                .number = number_at(reply, 4),
+	                                                .wall_us = signed_at(reply, 5),
+	                                                .highest_us = signed_at(reply, 6),
+	                                                .base_us = signed_at(reply, 7),
+	                                                .discontinuity = (uint32_t)number_at(reply, 8),
+	                                                .target_ms = (uint32_t)number_at(reply, 9),
+	                                                .track = (uint32_t)number_at(reply, 10)}};
+	return 0;
+}
+
+int redis_answer_progress(struct redis_progress_answer *out, const redisReply *reply) {
+	if (says(reply, "ok")) {
+		*out = (struct redis_progress_answer){.holder = ""};
+		return 0;
+	}
+	if (!says(reply, "lost"))
+		return UV_EPROTO;
+	const char *holder = text_at(reply, 2);
+	*out = (struct redis_progress_answer){.lost = true, .newer = number_at(reply, 1), .holder = holder ? holder : ""};
+	return 0;
+}
+
+int redis_answer_location(struct registry_location *out, const redisReply *reply) {
+	if (reply->type != REDIS_REPLY_ARRAY)
+		return UV_EPROTO;
+	uint64_t epoch = number_at(reply, 0);
+	const char *address = text_at(reply, 1);
+	*out = (struct registry_location){.found = address && epoch, .epoch = epoch, .address = address};
+	return 0;
+}
+
+size_t redis_answer_nodes_count(const redisReply *reply) {
+	return reply->type == REDIS_REPLY_ARRAY ? reply->elements / NODE_FIELDS : 0;
+}
+
+int redis_answer_nodes(struct registry_node *out, size_t most, const redisReply *reply) {
+	size_t named = redis_answer_nodes_count(reply), found = 0;
+	if (reply->type != REDIS_REPLY_ARRAY)
+		return UV_EPROTO;
+	for (size_t i = 0; i < named && found < most; i++) {
+		size_t at = i * NODE_FIELDS;
+		struct registry_node n = {text_at(reply, at), text_at(reply, at + 1), text_at(reply, at + 2)};
+		if (n.id && n.role && n.address)
+			out[found++] = n;
+	}
+	return (int)found;
+}
+
+static int read_stream_hint(struct redis_hint *out, char *text) {
+	char *rest = NULL, *name = strtok_r(text, " ", &rest), *epoch = strtok_r(NULL, " ", &rest),
+	     *origin = strtok_r(NULL, " ", &rest);
+	struct redis_hint hint = {.kind = REDIS_HINT_STREAM};
+	if (!name || !epoch || !origin || strlen(origin) >= sizeof hint.origin ||
+	    stream_name_parse(&hint.name, name, strlen(name)))
+		return UV_EPROTO;
+	hint.epoch = strtoull(epoch, NULL, 10);
+	snprintf(hint.origin, sizeof hint.origin, "%s", origin);
+	*out = hint;
+	return 0;
+}
+
+int redis_hint_read(struct redis_hint *out, struct slice payload) {
+	char text[HINT_MAX];
+	if (payload.size >= sizeof text)
+		return UV_EPROTO;
+	memcpy(text, payload.data, payload.size);
+	text[payload.size] = '\0';
+	if (strncmp(text, "stream ", 7) == 0)
+		return read_stream_hint(out, text + 7);
+	if (strncmp(text, "node ", 5) != 0)
+		return UV_EPROTO;
+	*out = (struct redis_hint){.kind = REDIS_HINT_NODE};
+	return 0;
+}
+
+const char *redis_answer_trouble(const redisReply *reply) {
+	return reply->type == REDIS_REPLY_ERROR ? reply->str : "an answer of another kind";
+}

@@ -1,0 +1,54 @@
+/*
+ * redis_answer.h: what the scripts of redis_scripts.h answered, and hints, read into plain values. Pure: these bytes
+ * come from another machine, and nothing here trusts their shape.
+ *
+ * Texts are borrowed from the answer.
+ */
+#pragma once
+
+#include "common/base/bytes.h"
+#include "common/registry/registry.h"
+
+#include <hiredis/hiredis.h>
+
+struct redis_claim_answer {
+	bool granted;
+	uint64_t epoch;                 /* granted */
+	struct registry_state previous; /* granted; epoch 0: nothing was known */
+	const char *refusal;            /* refused */
+	bool fight;                     /* refused: from now on the holder stays for a while */
+};
+
+/* 0, or UV_EPROTO: an error, or not the claim's answer. */
+int redis_answer_claim(struct redis_claim_answer *out, const redisReply *reply);
+
+struct redis_progress_answer {
+	bool lost;
+	uint64_t newer;     /* lost: the map's epoch, */
+	const char *holder; /* and whose it is; "" when it does not say */
+};
+
+/* 0 or UV_EPROTO. */
+int redis_answer_progress(struct redis_progress_answer *out, const redisReply *reply);
+
+/* HMGET of epoch and address. A name that is not there is found = false. 0 or UV_EPROTO. */
+int redis_answer_location(struct registry_location *out, const redisReply *reply);
+
+/* The nodes that are whole, at most `most` of them, into `out`. How many, or UV_EPROTO. */
+int redis_answer_nodes(struct registry_node *out, size_t most, const redisReply *reply);
+
+/* How many nodes an answer may name: room for redis_answer_nodes. */
+size_t redis_answer_nodes_count(const redisReply *reply);
+
+struct redis_hint {
+	enum { REDIS_HINT_STREAM = 1, REDIS_HINT_NODE } kind;
+	struct stream_name name; /* of a stream, with its */
+	uint64_t epoch;          /* 0: gone */
+	char origin[160];
+};
+
+/* 0 or UV_EPROTO. */
+int redis_hint_read(struct redis_hint *out, struct slice payload);
+
+/* Why an answer was not taken, for the log. */
+const char *redis_answer_trouble(const redisReply *reply);
