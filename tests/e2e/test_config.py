@@ -29,7 +29,7 @@ def test_help_tells_options_and_every_key_of_the_role(role):
     text = run_program(role, "--help").stdout
     for word in ("--config", "--check", "--set", "--version", "rtmp.listen", "relay.listen", "stream.grace"):
         assert word in text
-    assert ("registry.origins" in text) == (role == "edge")
+    assert ("\n  registry.origins " in text) == (role == "edge")
 
 
 def test_the_documentation_is_what_the_program_prints():

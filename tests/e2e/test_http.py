@@ -22,7 +22,7 @@ def test_health_and_readiness(node):
     assert web.request(node.http_port, "/healthz").json() == {"ok": True}
     answer = web.request(node.http_port, "/readyz")
     assert answer.status == 200
-    assert answer.json() == {"ready": True, "missing": []}
+    assert answer.json() == {"ready": True, "missing": [], "warnings": []}
 
 
 def test_an_edge_without_its_origin_is_not_ready_and_says_why(cluster):
