@@ -3,6 +3,7 @@
 #include "common/base/logger.h"
 #include "common/base/random.h"
 #include "common/relay/convert.h"
+#include "common/relay/fetch.h"
 #include "common/relay/pull.h"
 #include "common/relay/push.h"
 
@@ -88,8 +89,14 @@ static int on_message(struct link *link, const struct relay_message *m) {
 	case WEIR__RELAY__HEADER__BODY_ANNOUNCE:
 		on_announce(u, h->announce);
 		return 0;
-	case WEIR__RELAY__HEADER__BODY_ACCEPTED:
+	case WEIR__RELAY__HEADER__BODY_FETCHED:
+		fetch_on_answer(u, m);
+		return 0;
 	case WEIR__RELAY__HEADER__BODY_REFUSED:
+		if (fetch_on_refused(u, h->refused))
+			return 0;
+		/* fall through */
+	case WEIR__RELAY__HEADER__BODY_ACCEPTED:
 	case WEIR__RELAY__HEADER__BODY_STOPPED:
 		if (!pull_on_answer(u, h))
 			push_on_answer(u, h);
@@ -137,6 +144,7 @@ static void on_closed(struct link *l) {
 	locations_lost(u);
 	pulls_lost(u);
 	pushes_lost(u);
+	fetches_lost(u);
 	if (was_up)
 		u->pool->ops->on_down(u);
 }

@@ -1,6 +1,6 @@
 /*
  * pool.h: the links that a worker keeps up to the nodes above it: one a node, reconnected with a jittered backoff, and
- * what is asked over them: where a stream is, its entries (pull.h), and to publish (push.h).
+ * what is asked over them: where a stream is, its entries (pull.h, fetch.h), and to publish (push.h).
  */
 #pragma once
 
@@ -11,6 +11,7 @@ struct link_pool;
 struct upstream;
 struct pull;
 struct push;
+struct fetch;
 struct location;
 
 struct link_pool_ops {
@@ -36,6 +37,7 @@ struct upstream {
 	struct pull *pulls; /* hash by id */
 	struct pull *pulls_by_handle;
 	struct push *pushes;        /* hash by id */
+	struct fetch *fetches;      /* hash by id */
 	struct location *locations; /* hash by id: Locate answers awaited */
 };
 
@@ -58,7 +60,7 @@ struct upstream *link_pool_get(struct link_pool *p, const char *address);
 /* Drops the upstreams whose link is down and whose address is not among these: their nodes are gone for good. */
 void link_pool_keep(struct link_pool *p, const char *const *addresses, size_t count);
 
-/* Closes all links; pulls and pushes hear on_lost. */
+/* Closes all links; pulls, pushes and fetches hear of it. */
 void link_pool_stop(struct link_pool *p);
 void link_pool_fini(struct link_pool *p);
 

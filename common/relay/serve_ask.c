@@ -13,7 +13,7 @@ struct question {
 	uint64_t link;
 	struct stream_name name;
 	char rendition[TRACK_NAME_MAX];
-	uint64_t id, epoch, from, to;
+	uint64_t id, epoch, from, to_epoch, to;
 	struct bytes *answer;
 };
 
@@ -67,22 +67,26 @@ static uint64_t first_kept(const struct log *l, uint64_t epoch) {
 	return 0;
 }
 
-/* The entries of the range, as much as one answer holds. Returns the sequence to ask for next; 0: that was all. */
-static uint64_t collect(const struct rendition *r, const struct question *q, struct buffer *out) {
+static bool is_before(uint64_t epoch, uint64_t sequence, uint64_t other_epoch, uint64_t other_sequence) {
+	return epoch < other_epoch || (epoch == other_epoch && sequence < other_sequence);
+}
+
+/* The entries of the range, as much as one answer holds. Returns the item to ask for next; NULL: that was all. */
+static const struct log_item *collect(const struct rendition *r, const struct question *q, struct buffer *out) {
 	const struct log *l = &r->log;
 	for (uint64_t p = l->first; p < l->next; p++) {
 		const struct log_item *item = log_at(l, p);
-		if (item->epoch != q->epoch || item->sequence < q->from)
+		if (is_before(item->epoch, item->sequence, q->epoch, q->from))
 			continue;
-		if (item->sequence > q->to)
-			return 0;
+		if (is_before(q->to_epoch, q->to, item->epoch, item->sequence))
+			return NULL;
 		if (out->size && out->size + item->size_bytes > FETCH_BYTES)
-			return item->sequence;
+			return item;
 		if (out->size == 0 && r->first_mark && p == l->first)
 			relay_write_entry(out, r->first_mark, 0);
 		relay_write_entry(out, (struct entry *)item->object, 0); /* counted is the first member */
 	}
-	return 0;
+	return NULL;
 }
 
 static void answer_fetch(struct worker *home, struct message *message) {
@@ -95,7 +99,9 @@ static void answer_fetch(struct worker *home, struct message *message) {
 	h_body.id = q->id;
 	if (r) {
 		h_body.first_kept = first_kept(&r->log, q->epoch);
-		h_body.next = collect(r, q, &entries);
+		const struct log_item *next = collect(r, q, &entries);
+		h_body.next = next ? next->sequence : 0;
+		h_body.next_epoch = next ? next->epoch : 0;
 	}
 	RELAY_HEADER(h, fetched, FETCHED);
 	answer(q, buffer_error(&entries) ? NULL : relay_pack(&h, buffer_slice(&entries)));
@@ -140,5 +146,6 @@ void serve_fetch(struct serve *s, const Weir__Relay__Fetch *m) {
 	q->epoch = m->epoch;
 	q->from = m->from;
 	q->to = m->to;
+	q->to_epoch = m->to_epoch ? m->to_epoch : m->epoch;
 	ask_home(q);
 }

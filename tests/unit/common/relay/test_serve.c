@@ -2,95 +2,14 @@
  * A serving node on a real worker, and a client that speaks the protocol by hand over a socket: Hello and proof,
  * versions, Locate, Subscribe with and without a position, Fetch.
  */
-#include "common/base/clock.h"
 #include "common/relay/auth.h"
 #include "common/relay/convert.h"
-#include "common/relay/serve.h"
-#include "common/stream/stream.h"
-#include "tests/unit/common/loop/support.h"
-#include "tests/unit/common/stream/support.h"
+#include "tests/unit/common/relay/serving.h"
 
-#include <arpa/inet.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-#include <uv.h>
-
-enum { FRAMES = 100 };
-
-/* --- the server --- */
-
-static struct config *config;
-static struct relay_node self;
-static struct relay_server server;
-static struct listener listener;
-static struct workers *group;
-static char address[64];
-static const struct stream_name name = {.text = "live/cam1"};
-static const struct streams_ops no_ops;
-
-static void on_link(struct link *l) {
-	relay_serve(&server, l);
-}
-
-static void on_connection(struct listener *l) {
-	link_accept(l, &self, on_link);
-}
-
-static int start(struct worker *w, void *context) {
-	(void)context;
-	relay_server_init(&server, w, &self);
-	int err = streams_init(w, config, &no_ops, NULL);
-	for (int i = 0; i < 50 && !err; i++) {
-		struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-		socklen_t size = sizeof sa;
-		int fd = socket(AF_INET, SOCK_STREAM, 0);
-		bind(fd, (struct sockaddr *)&sa, size);
-		getsockname(fd, (struct sockaddr *)&sa, &size);
-		close(fd);
-		snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(sa.sin_port));
-		if (listener_probe(address) == 0)
-			return listener_open(&listener, w, address, on_connection, NULL);
-	}
-	return err ? err : UV_EADDRINUSE;
-}
-
-static void stop(struct worker *w, void *context) {
-	(void)context;
-	listener_close(&listener);
-	relay_server_stop(&server);
-	streams_stop(w);
-}
-
-static void end_worker(struct worker *w, void *context) {
-	(void)context;
-	streams_fini(w);
-}
-
-static const struct worker_hooks hooks = {.start = start, .stop = stop, .fini = end_worker};
-
-/* A stream with a mark, and FRAMES frames with a keyframe at every tenth. */
-static void fill(struct worker *w, void *context) {
-	struct rendition *r = stream_rendition_get(streams_get(w, &name), RENDITION_SOURCE);
-	cr_expect_eq(stream_append(r, mark_of(7, 1, 0, 1)), 0);
-	for (uint64_t i = 0; i < FRAMES; i++)
-		cr_expect_eq(stream_append(r, video_frame(7, 2 + i, (int64_t)i * 40, i % 10 == 0)), 0);
-	atomic_fetch_add((_Atomic int *)context, 1);
-}
 
 static void init(void) {
-	_Atomic int filled = 0;
-	const char *overrides[] = {"relay.secret=hush", NULL};
-	struct buffer why;
-	buffer_init(&why, 0);
-	clock_init();
-	cr_assert_eq(
-	    config_parse(&config, CONFIG_ORIGIN, &(struct config_sources){.overrides = (char *const *)overrides}, &why), 0);
-	buffer_fini(&why);
-	self = (struct relay_node){.config = config, .id = "server", .role = WEIR__RELAY__ROLE__ROLE_ORIGIN};
-	cr_assert_eq(workers_start(&group, 1, &hooks, NULL), 0);
-	call_on(workers_at(group, 0), fill, &filled);
-	wait_for_count(&filled, 1);
+	serving_init(NULL);
 }
 
 /* --- the client --- */
@@ -247,8 +166,7 @@ static void subscribe(uint64_t epoch, uint64_t sequence, int64_t history_us) {
 
 static void fini(void) {
 	hang_up();
-	cr_assert_eq(workers_stop(&group, 5000), 0);
-	config_free(&config);
+	serving_fini();
 }
 
 TestSuite(relay_serve, .init = init, .fini = fini, .timeout = 60);
