@@ -152,6 +152,7 @@ static void fini(struct node_worker *n) {
 static const struct streams_ops streams = {.wanted = upstream_wanted,
                                            .unwanted = upstream_unwanted,
                                            .ended = upstream_ended,
+                                           .told_number = upstream_told_number,
                                            .publish = forward_publish,
                                            .samples = forward_samples,
                                            .unpublish = forward_unpublish};

@@ -207,6 +207,12 @@ void upstream_unwanted(struct stream *stream) {
 		stream_end(stream, "nobody watches");
 }
 
+/* Told on upwards with the next subscription. */
+void upstream_told_number(struct stream *stream, uint64_t epoch, uint64_t number) {
+	if (epoch != stream->epoch && number > stream->told_number)
+		stream->told_number = number;
+}
+
 /* --- news --- */
 
 static void search_now(struct stream *stream, void *context) {

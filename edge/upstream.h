@@ -21,6 +21,7 @@ struct edge;
 void upstream_wanted(struct stream *s);
 void upstream_unwanted(struct stream *s);
 void upstream_ended(struct stream *s);
+void upstream_told_number(struct stream *s, uint64_t epoch, uint64_t number);
 
 /* A link came up: what searches asks again. */
 void upstream_link_up(struct edge *e);

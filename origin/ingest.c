@@ -10,8 +10,6 @@
 #include <string.h>
 #include <uv.h>
 
-enum { WARNINGS_MAX = 16 };
-
 /*
  *   holder | candidate | what it is
  *   none   | set       | the first publish: its claim is awaited
@@ -29,8 +27,8 @@ struct ingest {
 	uint64_t epoch;
 	bool claiming; /* an answer is awaited; its candidate may have left */
 	struct timer grace;
-	struct timeline_counts earlier;     /* of epochs before */
-	const char *warnings[WARNINGS_MAX]; /* texts that live for ever: the timeline's own */
+	struct timeline_counts earlier;                      /* of epochs before */
+	struct ingest_warning warnings[INGEST_WARNINGS_MAX]; /* likewise */
 	size_t warning_count;
 };
 
@@ -73,11 +71,24 @@ static void on_warning(void *context, const char *what) {
 	struct ingest *g = context;
 	log_warn(what, log_str("stream", g->stream->name.text), log_u64("run", g->run.run), log_u64("epoch", g->epoch),
 	         log_str("session", g->holder ? g->holder->request.session : NULL));
-	for (size_t i = 0; i < g->warning_count; i++)
-		if (g->warnings[i] == what)
+}
+
+static void add_warning(struct ingest_warning *to, size_t *size, const char *what, uint64_t count) {
+	for (size_t i = 0; i < *size; i++)
+		if (to[i].what == what) {
+			to[i].count += count;
 			return;
-	if (g->warning_count < WARNINGS_MAX)
-		g->warnings[g->warning_count++] = what;
+		}
+	if (*size < INGEST_WARNINGS_MAX)
+		to[(*size)++] = (struct ingest_warning){.what = what, .count = count};
+}
+
+/* Of an epoch that ends. */
+static void keep_warnings(struct ingest *g) {
+	const char *what;
+	uint64_t count;
+	for (size_t i = 0; (what = timeline_warning(g->timeline, i, &count)); i++)
+		add_warning(g->warnings, &g->warning_count, what, count);
 }
 
 static const struct timeline_ops timeline_ops = {.on_entry = on_entry, .on_warning = on_warning};
@@ -116,21 +127,33 @@ static void on_grace_over(struct timer *t) {
 	stream_end(g->stream, "the publisher did not come back");
 }
 
-static void add_counts(struct timeline_counts *to, struct timeline_counts more) {
-	to->frames += more.frames;
-	to->dropped += more.dropped;
-	to->splices += more.splices;
-	to->repaired += more.repaired;
-	to->marks += more.marks;
-	to->forced_marks += more.forced_marks;
-}
-
 static void close_timeline(struct ingest *g) {
 	if (!g->timeline)
 		return;
 	timeline_flush(g->timeline);
-	add_counts(&g->earlier, timeline_counts(g->timeline));
+	struct timeline_counts counts = timeline_counts(g->timeline);
+	timeline_counts_add(&g->earlier, &counts);
+	keep_warnings(g);
 	timeline_free(&g->timeline);
+}
+
+/* --- numbers --- */
+
+/* An edge has followed the stream elsewhere, or before the map forgot: what it shows must not come again. No number can
+ * be ahead of the clock that seeds them by more than clocks differ. */
+void ingest_told_number(struct stream *s, uint64_t epoch, uint64_t number) {
+	enum { CLOCKS_DIFFER_S = 24 * 3600 };
+	struct ingest *g = s->role;
+	if (!g || epoch == g->epoch || number < s->segment_number)
+		return;
+	if (number > marker_first_number(clock_wall_us() + CLOCKS_DIFFER_S * 1000000LL)) {
+		log_peer_warn("an edge has an impossible segment number; it is not followed", log_str("stream", s->name.text),
+		              log_u64("number", number));
+		return;
+	}
+	if (timeline_run_pass_number(&g->run, number))
+		log_warn("segment numbers jump: an edge has newer ones", log_str("stream", s->name.text),
+		         log_u64("epoch", g->epoch), log_u64("number", number));
 }
 
 /* --- a publish begins --- */
@@ -148,6 +171,7 @@ static void take_previous(struct ingest *g, const struct registry_claim *c) {
 		g->run.next_number = g->run.next_number > seed ? g->run.next_number : seed;
 		return;
 	}
+	g->run.last_number = p->number;
 	g->run.run = p->run;
 	g->run.base_us = p->base_us;
 	g->run.highest_us = p->highest_us;
@@ -168,6 +192,8 @@ static void claimed_for_nobody(struct ingest *g, uint64_t epoch) {
 		close_timeline(g);
 		if (begin_epoch(g, epoch))
 			intake_stop(g->holder, PUBLISH_UNAVAILABLE, "out of memory");
+		else
+			timeline_continue(g->timeline);
 	} else {
 		g->epoch = g->stream->epoch = epoch;
 	}
@@ -326,10 +352,16 @@ void ingest_describe(const struct stream *s, struct ingest_info *out) {
 	if (!g)
 		return;
 	out->counts = g->earlier;
-	if (g->timeline)
-		add_counts(&out->counts, timeline_counts(g->timeline));
-	out->warnings = g->warnings;
-	out->warning_count = g->warning_count;
+	for (size_t i = 0; i < g->warning_count; i++)
+		add_warning(out->warnings, &out->warning_count, g->warnings[i].what, g->warnings[i].count);
+	if (g->timeline) {
+		struct timeline_counts counts = timeline_counts(g->timeline);
+		timeline_counts_add(&out->counts, &counts);
+		const char *what;
+		uint64_t count;
+		for (size_t i = 0; (what = timeline_warning(g->timeline, i, &count)); i++)
+			add_warning(out->warnings, &out->warning_count, what, count);
+	}
 	if (g->holder) {
 		out->publisher = g->holder->request.remote;
 		out->session = g->holder->request.session;

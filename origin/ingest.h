@@ -17,16 +17,24 @@ void ingest_publish(struct intake *i);
 void ingest_samples(struct intake *i, const struct sample *samples, size_t count);
 void ingest_unpublish(struct intake *i);
 void ingest_ended(struct stream *s);
+void ingest_told_number(struct stream *s, uint64_t epoch, uint64_t number);
 
 /* The map says that `holder` has the name, from a newer epoch on than `epoch`: its publisher here is stopped. */
 void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder);
+
+enum { INGEST_WARNINGS_MAX = 24 };
+
+struct ingest_warning {
+	const char *what; /* lives for ever */
+	uint64_t count;
+};
 
 /* What the API tells of a stream's publisher; strings are borrowed. */
 struct ingest_info {
 	const char *publisher; /* its address; NULL: none */
 	const char *session, *protocol;
 	struct timeline_counts counts;
-	const char *const *warnings;
+	struct ingest_warning warnings[INGEST_WARNINGS_MAX];
 	size_t warning_count;
 };
 void ingest_describe(const struct stream *s, struct ingest_info *out);

@@ -37,18 +37,34 @@ void origin_announce(struct origin *o, const struct stream_name *name, uint64_t 
 
 /* --- the API --- */
 
+static json_t *describe_timeline(const struct timeline_counts *c) {
+	const struct {
+		const char *name;
+		uint64_t count;
+	} rows[] = {
+	    {"frames", c->frames},       {"dropped", c->dropped},
+	    {"splices", c->splices},     {"discontinuities", c->discontinuities},
+	    {"moved", c->moved},         {"compositions", c->compositions},
+	    {"regridded", c->regridded}, {"nudged", c->nudged},
+	    {"marks", c->marks},         {"forced_marks", c->forced_marks},
+	    {"gaps", c->gaps},           {"progress", c->progress},
+	    {"anchors", c->anchors},
+	};
+	json_t *object = json_object();
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		json_object_set_new(object, rows[i].name, json_integer((json_int_t)rows[i].count));
+	return object;
+}
+
 static void describe_stream(struct stream *s, json_t *object) {
 	struct ingest_info info;
 	ingest_describe(s, &info);
 	json_t *warnings = json_array();
 	for (size_t i = 0; i < info.warning_count; i++)
-		json_array_append_new(warnings, json_string(info.warnings[i]));
+		json_array_append_new(warnings, json_pack("{s:s, s:I}", "what", info.warnings[i].what, "count",
+		                                          (json_int_t)info.warnings[i].count));
 	json_object_set_new(object, "warnings", warnings);
-	json_object_set_new(object, "timeline",
-	                    json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "frames", (json_int_t)info.counts.frames, "dropped",
-	                              (json_int_t)info.counts.dropped, "splices", (json_int_t)info.counts.splices,
-	                              "repaired", (json_int_t)info.counts.repaired, "marks", (json_int_t)info.counts.marks,
-	                              "forced_marks", (json_int_t)info.counts.forced_marks));
+	json_object_set_new(object, "timeline", describe_timeline(&info.counts));
 	if (info.publisher)
 		json_object_set_new(
 		    object, "publisher",
@@ -101,8 +117,11 @@ static void fini(struct node_worker *n) {
 	registry_free(&((struct origin *)n)->registry);
 }
 
-static const struct streams_ops streams = {
-    .ended = ingest_ended, .publish = ingest_publish, .samples = ingest_samples, .unpublish = ingest_unpublish};
+static const struct streams_ops streams = {.ended = ingest_ended,
+                                           .told_number = ingest_told_number,
+                                           .publish = ingest_publish,
+                                           .samples = ingest_samples,
+                                           .unpublish = ingest_unpublish};
 
 static const struct node_role role = {.name = "origin",
                                       .role = CONFIG_ORIGIN,

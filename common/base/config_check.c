@@ -39,18 +39,66 @@ static void check_listeners(struct config_build *b) {
 				               listeners[i].address);
 }
 
-/* `own` is NULL for the defaults. What is wrong there already is not told again for an app that inherits it. */
+/* An app to check: its values and the text before its keys. */
+struct app_check {
+	struct config_build *build;
+	const struct config_app *values, *defaults;
+	const char *name; /* NULL: the defaults themselves */
+};
+
+static void app_mistake(const struct app_check *a, const char *text) {
+	config_mistake(a->build, NULL, "%s%s%s%s", a->name ? "apps." : "", a->name ? a->name : "", a->name ? "." : "",
+	               text);
+}
+
+/* The longest that a segment is wanted to be. */
+static int64_t segment_ms(const struct config_app *a) {
+	return a->package_target_duration > a->package_segment ? a->package_target_duration : a->package_segment;
+}
+
+static bool history_wrong(const struct config_app *a) {
+	return a->edge_history > a->stream_log_duration;
+}
+
+static bool target_wrong(const struct config_app *a) {
+	return a->package_target_duration && a->package_target_duration < a->package_segment;
+}
+
+/* What a packager that comes late, or after a publisher's absence, still needs. */
+static bool log_wrong(const struct config_app *a) {
+	return a->stream_log_duration < (a->package_window + 3) * segment_ms(a) + a->stream_grace;
+}
+
+/* Without a configured TARGETDURATION a run whose keyframes are far apart gets 10 s. */
+static bool part_wrong(const struct config_app *a) {
+	enum { PARTS_MAX = 200, UNKNOWN_TARGET_MS = 10000, SLACK_MS = 490 };
+	int64_t longest = segment_ms(a);
+	if (!a->package_target_duration && longest < UNKNOWN_TARGET_MS)
+		longest = UNKNOWN_TARGET_MS;
+	return longest + SLACK_MS > PARTS_MAX * a->package_part;
+}
+
+/* What is wrong in the defaults already is not told again for an app that inherits it. */
+static bool is_news(const struct app_check *a, bool (*wrong)(const struct config_app *)) {
+	return wrong(a->values) && !(a->name && wrong(a->defaults));
+}
+
 static void check_app(struct config_build *b, const struct config_override *own) {
-	const struct config_app *d = &b->config->defaults, *a = own ? &own->values : d;
-	const char *apps = own ? "apps." : "", *name = own ? own->name : "", *dot = own ? "." : "";
-	bool same_history = a->edge_history == d->edge_history && a->stream_log_duration == d->stream_log_duration;
-	if (b->config->role == CONFIG_EDGE && a->edge_history > a->stream_log_duration && !(own && same_history))
-		config_mistake(b, NULL, "%s%s%sedge.history: cannot be longer than stream.log_duration", apps, name, dot);
-	bool same_target =
-	    a->package_target_duration == d->package_target_duration && a->package_segment == d->package_segment;
-	if (a->package_target_duration && a->package_target_duration < a->package_segment && !(own && same_target))
-		config_mistake(b, NULL, "%s%s%spackage.target_duration: cannot be shorter than package.segment", apps, name,
-		               dot);
+	struct app_check a = {.build = b,
+	                      .values = own ? &own->values : &b->config->defaults,
+	                      .defaults = &b->config->defaults,
+	                      .name = own ? own->name : NULL};
+	if (b->config->role == CONFIG_EDGE) {
+		if (is_news(&a, history_wrong))
+			app_mistake(&a, "edge.history: cannot be longer than stream.log_duration");
+		return;
+	}
+	if (is_news(&a, target_wrong))
+		app_mistake(&a, "package.target_duration: cannot be shorter than package.segment");
+	else if (is_news(&a, log_wrong))
+		app_mistake(&a, "stream.log_duration: cannot be shorter than package.window + 3 segments and stream.grace");
+	if (is_news(&a, part_wrong))
+		app_mistake(&a, "package.part: a segment would have more than 200 parts");
 }
 
 static void check_redis(struct config_build *b) {

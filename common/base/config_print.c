@@ -49,6 +49,7 @@ static const char intro[] =
     "  event:              # rtmp://…/event/NAME\n"
     "    stream:\n"
     "      grace: 2m\n"
+    "      log_duration: 3m\n"
     "```\n\n"
     "In the environment `section.key` is `WEIR_SECTION__KEY`, e.g. `WEIR_RTMP__LISTEN`; a variable with two "
     "underscores\n"

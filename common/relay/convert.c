@@ -42,6 +42,9 @@ static void fill_track(Weir__Relay__Track *t, Weir__Relay__CodecInfo *i, const s
 	t->flv_audio = from->flv_audio;
 	t->publisher_track = from->publisher_track;
 	t->info = i;
+	t->frame_ticks = from->frame_ticks;
+	t->part_frames = from->part_frames;
+	t->part_target_ms = from->part_target_ms;
 	if (from->config)
 		t->config = (ProtobufCBinaryData){from->config->size, from->config->data};
 	if (from->extra)
@@ -121,6 +124,15 @@ static void write_end(struct buffer *out, const struct entry *e, uint64_t handle
 	h_body.sequence = e->sequence;
 	h_body.time_us = e->time_us;
 	h_body.reason = (char *)e->end.reason;
+	Weir__Relay__TrackEnd items[TRACKS_MAX], *pointers[TRACKS_MAX];
+	for (size_t i = 0; i < e->end.count; i++) {
+		weir__relay__track_end__init(&items[i]);
+		items[i].track = e->end.tracks[i].track;
+		items[i].end = e->end.tracks[i].end;
+		pointers[i] = &items[i];
+	}
+	h_body.n_ends = e->end.count;
+	h_body.ends = pointers;
 	RELAY_HEADER(h, end, END);
 	relay_write(out, &h, (struct slice){0});
 }
@@ -179,6 +191,9 @@ static int read_track(struct track *out, const Weir__Relay__Track *t) {
 	                      .fourcc = t->fourcc,
 	                      .from = t->from,
 	                      .timescale = t->timescale,
+	                      .frame_ticks = t->frame_ticks,
+	                      .part_frames = t->part_frames,
+	                      .part_target_ms = t->part_target_ms,
 	                      .flv_audio = (uint8_t)t->flv_audio,
 	                      .publisher_track = (uint8_t)t->publisher_track};
 	if (!t->timescale || !kind_valid(t->kind) || !name_valid(t->name, strlen(t->name)) ||
@@ -285,6 +300,22 @@ static int read_mark(struct entry **out, const struct relay_message *m, struct t
 	return 0;
 }
 
+static int read_end(struct entry **out, const struct relay_message *m) {
+	const Weir__Relay__End *b = m->header->end;
+	struct track_end ends[TRACKS_MAX];
+	if (b->n_ends > TRACKS_MAX)
+		return UV_EINVAL;
+	for (size_t i = 0; i < b->n_ends; i++)
+		ends[i] = (struct track_end){.track = b->ends[i]->track, .end = b->ends[i]->end};
+	struct entry *e = entry_new_end(b->reason, ends, b->n_ends, b->time_us);
+	if (!e)
+		return UV_ENOMEM;
+	e->epoch = b->epoch;
+	e->sequence = b->sequence;
+	*out = e;
+	return 0;
+}
+
 int relay_read_entry(struct entry **out, const struct relay_message *m, struct tracks *tracks) {
 	const Weir__Relay__Header *h = m->header;
 	struct entry *e;
@@ -301,12 +332,7 @@ int relay_read_entry(struct entry **out, const struct relay_message *m, struct t
 		e->sequence = h->progress->sequence;
 		break;
 	case WEIR__RELAY__HEADER__BODY_END:
-		e = entry_new_end(h->end->reason, h->end->time_us);
-		if (!e)
-			return UV_ENOMEM;
-		e->epoch = h->end->epoch;
-		e->sequence = h->end->sequence;
-		break;
+		return read_end(out, m);
 	default:
 		return UV_ENOTSUP;
 	}

@@ -23,7 +23,8 @@ int pull_begin(struct pull *p, struct upstream *u, struct rendition *r, const st
 	h_body.epoch = r->epoch;
 	h_body.sequence = r->sequence;
 	h_body.after_us = r->stream->highest_us;
-	h_body.newest_number = r->stream->segment_number;
+	h_body.newest_number =
+	    r->stream->told_number > r->stream->segment_number ? r->stream->told_number : r->stream->segment_number;
 	h_body.history_us = r->stream->config->edge_history * 1000;
 	RELAY_HEADER(h, subscribe, SUBSCRIBE);
 	link_send(u->link, &h, (struct slice){0});
@@ -135,9 +136,15 @@ static int take_entry(struct pull *p, const struct relay_message *m) {
 	return err;
 }
 
-static void ended(struct pull *p, const Weir__Relay__End *m) {
+/* The origin's own End goes into the log: it knows where the tracks end even if frames were lost on the way. */
+static int ended(struct pull *p, const struct relay_message *m) {
+	bool ours = p->rendition->epoch == m->header->end->epoch && p->rendition->sequence;
+	int err = ours ? take_entry(p, m) : 0;
+	if (err == UV_EPROTO)
+		return err;
 	leave(p);
-	p->ops->on_end(p, m->reason);
+	p->ops->on_end(p, m->header->end->reason); /* without memory for its entry the role makes one of its own */
+	return 0;
 }
 
 int pull_on_message(struct upstream *u, const struct relay_message *m) {
@@ -155,8 +162,7 @@ int pull_on_message(struct upstream *u, const struct relay_message *m) {
 		p->ops->on_waiting(p, h->waiting->waiting);
 		return 0;
 	case WEIR__RELAY__HEADER__BODY_END:
-		ended(p, h->end);
-		return 0;
+		return ended(p, m);
 	default:
 		return take_entry(p, m);
 	}

@@ -1,6 +1,7 @@
 /*
  * serve_ask.c: questions that a stream's home answers: Locate and Fetch. The question travels there by mailbox and the
- * answer back, whole messages; the link may have gone by then.
+ * answer back, whole messages; the link may have gone by then. And a word to the home that needs no answer: the number
+ * that a puller has.
  */
 #include "common/relay/serve_parts.h"
 
@@ -148,4 +149,30 @@ void serve_fetch(struct serve *s, const Weir__Relay__Fetch *m) {
 	q->to = m->to;
 	q->to_epoch = m->to_epoch ? m->to_epoch : m->epoch;
 	ask_home(q);
+}
+
+/* --- a puller's number --- */
+
+struct told_number {
+	struct message message;
+	struct stream_name name;
+	uint64_t epoch, number;
+};
+
+static void deliver_number(struct worker *home, struct message *message) {
+	struct told_number *n = (struct told_number *)message;
+	struct stream *s = streams_find(home, &n->name);
+	void (*told)(struct stream *, uint64_t, uint64_t) = s ? streams_role_ops(s->streams)->told_number : NULL;
+	if (told)
+		told(s, n->epoch, n->number);
+	free(n);
+}
+
+/* Without memory the puller's own guard remains: it shows no number twice. */
+void serve_tell_number(struct serve *s, const struct stream_name *name, uint64_t epoch, uint64_t number) {
+	struct told_number *n = malloc(sizeof *n);
+	if (!n)
+		return;
+	*n = (struct told_number){.message.deliver = deliver_number, .name = *name, .epoch = epoch, .number = number};
+	worker_post(stream_home(s->server->worker, name), &n->message);
 }

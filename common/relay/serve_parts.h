@@ -38,5 +38,8 @@ void serve_uploads_end(struct serve *s);
 void serve_locate(struct serve *s, const Weir__Relay__Locate *m);
 void serve_fetch(struct serve *s, const Weir__Relay__Fetch *m);
 
+/* Tells the stream's home what number the puller has. */
+void serve_tell_number(struct serve *s, const struct stream_name *name, uint64_t epoch, uint64_t number);
+
 /* The link of that id on this worker, or NULL: it has gone meanwhile. */
 struct link *relay_server_link(struct relay_server *s, uint64_t id);

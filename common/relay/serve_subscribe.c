@@ -182,8 +182,11 @@ void serve_subscribe(struct serve *s, const Weir__Relay__Subscribe *m) {
 	b->sequence = m->sequence;
 	b->history_us = m->history_us;
 	HASH_ADD(hh, s->subscriptions, id, sizeof b->id, b);
-	if (HASH_ADDED(hh, b))
+	if (HASH_ADDED(hh, b)) {
+		if (m->newest_number)
+			serve_tell_number(s, &name, m->epoch, m->newest_number);
 		return;
+	}
 	mirror_close(&b->reader);
 	free(b);
 	serve_refuse(s, m->id, WEIR__RELAY__REASON__REASON_LIMIT, "out of memory");

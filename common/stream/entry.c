@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void entry_destroy(struct counted *c) {
 	struct entry *e = (struct entry *)c; /* counted is the first member */
@@ -11,6 +12,8 @@ static void entry_destroy(struct counted *c) {
 		bytes_unref(&e->frame.block);
 	else if (e->kind == ENTRY_MARK)
 		tracks_unref(&e->mark.tracks);
+	else if (e->kind == ENTRY_END)
+		free(e->end.tracks);
 	free(e);
 }
 
@@ -51,10 +54,21 @@ struct entry *entry_new_progress(int64_t time_us) {
 	return e;
 }
 
-struct entry *entry_new_end(const char *reason, int64_t time_us) {
+struct entry *entry_new_end(const char *reason, const struct track_end *tracks, size_t count, int64_t time_us) {
 	struct entry *e = entry_new(ENTRY_END, time_us);
-	if (e)
-		snprintf(e->end.reason, sizeof e->end.reason, "%s", reason);
+	if (!e)
+		return NULL;
+	snprintf(e->end.reason, sizeof e->end.reason, "%s", reason);
+	count = count < TRACKS_MAX ? count : TRACKS_MAX;
+	if (!count)
+		return e;
+	e->end.tracks = malloc(count * sizeof *tracks);
+	if (!e->end.tracks) {
+		entry_unref(&e);
+		return NULL;
+	}
+	memcpy(e->end.tracks, tracks, count * sizeof *tracks);
+	e->end.count = count;
 	return e;
 }
 

@@ -56,9 +56,17 @@ struct progress {
 	int64_t time_us;
 };
 
+/* Where a track ends: its last frame lasts as long as the one before it. */
+struct track_end {
+	uint32_t track;
+	int64_t end; /* media time in the track's timescale */
+};
+
 /* The run is over. */
 struct end {
 	char reason[64];
+	struct track_end *tracks; /* owned; NULL when count is 0 */
+	size_t count;
 };
 
 struct entry {
@@ -79,7 +87,8 @@ struct entry {
 struct entry *entry_new_frame(const struct frame *frame, int64_t time_us);
 struct entry *entry_new_mark(const struct mark *mark, int64_t time_us);
 struct entry *entry_new_progress(int64_t time_us);
-struct entry *entry_new_end(const char *reason, int64_t time_us);
+/* `tracks` are copied; those over a sane number (TRACKS_MAX of tracks.h) are left out. */
+struct entry *entry_new_end(const char *reason, const struct track_end *tracks, size_t count, int64_t time_us);
 
 static inline struct entry *entry_ref(struct entry *e) {
 	counted_ref(&e->counted);

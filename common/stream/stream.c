@@ -229,6 +229,8 @@ int stream_append(struct rendition *r, struct entry *e) {
 	                        .flags = item_flags(r, e)};
 	if (item.flags & ITEM_RESTART && e->epoch == r->epoch)
 		s->lost += e->sequence - r->sequence - 1;
+	if (e->kind == ENTRY_FRAME && e->frame.track)
+		tails_note(&r->tails, e->epoch, e->frame.track, e->frame.dts, item.flags & ITEM_RESTART);
 	s->epoch = r->epoch = e->epoch;
 	r->sequence = e->sequence;
 	if (e->time_us > s->highest_us)
@@ -242,7 +244,7 @@ int stream_append(struct rendition *r, struct entry *e) {
 	}
 	bool first = r->log.next == 0;
 	err = log_append(&r->log, &item);
-	if (!err && (s->phase != STREAM_LIVE || first) && !s->ended)
+	if (!err && (s->phase != STREAM_LIVE || first) && !s->ended && !(item.flags & ITEM_END))
 		became_live(s);
 	return err;
 }
@@ -301,7 +303,9 @@ static void on_end_due(struct timer *t) {
 static void append_end(struct rendition *r, const char *reason) {
 	if (r->log.next > r->log.first && log_at(&r->log, r->log.next - 1)->flags & ITEM_END)
 		return;
-	struct entry *e = entry_new_end(reason, r->stream->highest_us);
+	struct track_end ends[TRACKS_MAX];
+	size_t count = tails_ends(&r->tails, r->stream->tracks, ends);
+	struct entry *e = entry_new_end(reason, ends, count, r->stream->highest_us);
 	if (!e)
 		return; /* readers are told by on_gone all the same */
 	e->epoch = r->epoch;

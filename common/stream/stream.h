@@ -17,6 +17,7 @@
 #include "common/base/name.h"
 #include "common/stream/entry.h"
 #include "common/stream/log.h"
+#include "common/stream/tails.h"
 #include "common/stream/tracks.h"
 
 #include "common/base/hash.h"
@@ -38,6 +39,7 @@ struct rendition {
 	struct entry *first_mark; /* the mark in force at the log's oldest item, once it has left the log; a reference */
 	struct list views;        /* struct view */
 	uint64_t epoch, sequence; /* of the newest entry */
+	struct tails tails;       /* of that epoch's tracks */
 };
 
 struct stream {
@@ -49,6 +51,7 @@ struct stream {
 	uint64_t run, epoch;
 	struct tracks *tracks;   /* the newest revision in force; NULL before the first mark */
 	uint64_t segment_number; /* the newest mark's */
+	uint64_t told_number;    /* an edge: the highest number that a subscriber had of an older epoch; 0: none */
 	int64_t highest_us;      /* highest media time of any entry */
 	struct anchor anchor;
 	struct list renditions;
@@ -69,6 +72,9 @@ struct streams_ops {
 	void (*wanted)(struct stream *);
 	/* Its last reader has gone. Edge: linger, then stream_end. May be NULL. */
 	void (*unwanted)(struct stream *);
+	/* A subscriber, or one below it, has segments up to `number` already, the newest of them of `epoch`: other epochs'
+	 * marks must not use such a number again. May be NULL. */
+	void (*told_number)(struct stream *, uint64_t epoch, uint64_t number);
 	/* The stream is about to be freed: let go of `role`. May be NULL. */
 	void (*ended)(struct stream *);
 
@@ -127,5 +133,6 @@ void stream_resumed(struct stream *s);
  */
 void stream_withdraw(struct stream *s);
 
-/* Appends ENTRY_END to every rendition unless it is there, tells every reader, frees the stream. */
+/* Appends ENTRY_END, with where its tracks end, to every rendition unless it is there, tells every reader, frees the
+ * stream. */
 void stream_end(struct stream *s, const char *reason);

@@ -45,25 +45,25 @@ static bool overdue(const struct timeline_gather *g) {
 	uint32_t first = 0, last = 0;
 	bool any = false;
 	for (size_t i = 0; i < g->count; i++) {
-		if (g->held[i].type != SAMPLE_FRAME)
+		if (g->held[i].sample.type != SAMPLE_FRAME)
 			continue;
-		first = any ? first : g->held[i].timestamp_ms;
-		last = g->held[i].timestamp_ms;
+		first = any ? first : g->held[i].sample.timestamp_ms;
+		last = g->held[i].sample.timestamp_ms;
 		any = true;
 	}
 	return any && (int32_t)(last - first) >= HELD_SPAN_MS;
 }
 
-static bool keep(struct timeline_gather *g, const struct sample *s) {
+static bool keep(struct timeline_gather *g, const struct sample *s, int64_t wall_us) {
 	if (g->count == g->capacity) {
 		size_t capacity = g->capacity ? 2 * g->capacity : 16;
-		struct sample *held = realloc(g->held, capacity * sizeof *held);
+		struct timeline_held *held = realloc(g->held, capacity * sizeof *held);
 		if (!held)
 			return false;
 		g->held = held;
 		g->capacity = capacity;
 	}
-	g->held[g->count] = *s;
+	g->held[g->count] = (struct timeline_held){.sample = *s, .wall_us = wall_us};
 	if (s->block)
 		bytes_ref(s->block);
 	g->count++;
@@ -74,7 +74,7 @@ static bool keep(struct timeline_gather *g, const struct sample *s) {
 void timeline_gather_fini(struct timeline *t) {
 	struct timeline_gather *g = &t->gather;
 	for (size_t i = 0; i < g->count; i++)
-		bytes_unref(&g->held[i].block);
+		bytes_unref(&g->held[i].sample.block);
 	free(g->held);
 	g->held = NULL;
 	g->count = g->capacity = g->bytes = 0;
@@ -84,17 +84,34 @@ static bool is_setup(const struct sample *s) {
 	return s->type == SAMPLE_CONFIG || s->type == SAMPLE_METADATA || s->type == SAMPLE_EXTRA;
 }
 
-/* The mark of the first keyframe stands before everything, also before sound that came earlier. */
-static void begin_with_mark(struct timeline *t, int64_t wall_us) {
+/* The earliest frame lies at the clock's beginning: encoders that send sound first, or cut in, state them in any order.
+ */
+static void begin_clock(struct timeline *t) {
 	const struct timeline_gather *g = &t->gather;
-	const struct sample *first = NULL;
+	const struct timeline_held *first = NULL;
+	uint32_t earliest = 0;
 	for (size_t i = 0; i < g->count; i++) {
-		const struct sample *s = &g->held[i];
-		if (s->type != SAMPLE_FRAME)
+		const struct timeline_held *h = &g->held[i];
+		if (h->sample.type != SAMPLE_FRAME)
 			continue;
-		first = first ? first : s;
-		if (s->kind == TRACK_VIDEO && s->keyframe && s->publisher_track == 0) {
-			timeline_first_mark(t, first, s, wall_us);
+		if (!first)
+			earliest = h->sample.timestamp_ms;
+		first = first ? first : h;
+		int64_t before = -lane_step_ms(earliest, h->sample.timestamp_ms);
+		if (before > 0 && before <= HELD_SPAN_MS)
+			earliest = h->sample.timestamp_ms;
+	}
+	if (first)
+		timeline_clock_begin(t, earliest, first->wall_us);
+}
+
+/* The mark of the first keyframe stands before everything, also before sound that came earlier. */
+static void begin_with_mark(struct timeline *t) {
+	const struct timeline_gather *g = &t->gather;
+	for (size_t i = 0; i < g->count; i++) {
+		const struct sample *s = &g->held[i].sample;
+		if (s->type == SAMPLE_FRAME && s->kind == TRACK_VIDEO && s->keyframe && s->publisher_track == 0) {
+			timeline_first_mark(t, s, g->held[i].wall_us);
 			return;
 		}
 	}
@@ -102,19 +119,20 @@ static void begin_with_mark(struct timeline *t, int64_t wall_us) {
 
 /* Configurations first, and the tracks that have none, so that the first Tracks revision has them all; then everything
  * in its order. */
-void timeline_release(struct timeline *t, int64_t wall_us) {
+void timeline_release(struct timeline *t) {
 	struct timeline_gather *g = &t->gather;
 	g->done = true;
 	for (size_t i = 0; i < g->count; i++)
-		if (is_setup(&g->held[i]))
-			timeline_handle(t, &g->held[i], wall_us);
+		if (is_setup(&g->held[i].sample))
+			timeline_handle(t, &g->held[i].sample, g->held[i].wall_us);
 	for (size_t i = 0; i < g->count; i++)
-		if (g->held[i].type == SAMPLE_FRAME && !timeline_needs_config(g->held[i].fourcc))
-			timeline_lane_of(t, &g->held[i]);
-	begin_with_mark(t, wall_us);
+		if (g->held[i].sample.type == SAMPLE_FRAME && !timeline_needs_config(g->held[i].sample.fourcc))
+			timeline_lane_of(t, &g->held[i].sample);
+	begin_clock(t);
+	begin_with_mark(t);
 	for (size_t i = 0; i < g->count; i++)
-		if (!is_setup(&g->held[i]))
-			timeline_handle(t, &g->held[i], wall_us);
+		if (!is_setup(&g->held[i].sample))
+			timeline_handle(t, &g->held[i].sample, g->held[i].wall_us);
 	timeline_gather_fini(t);
 }
 
@@ -123,18 +141,18 @@ bool timeline_hold(struct timeline *t, const struct sample *s, int64_t wall_us) 
 	if (g->done)
 		return false;
 	note(g, s);
-	if (!keep(g, s)) { /* no memory to hold more: go on with what there is */
-		timeline_release(t, wall_us);
+	if (!keep(g, s, wall_us)) { /* no memory to hold more: go on with what there is */
+		timeline_release(t);
 		return false;
 	}
 	if (complete(g)) {
-		timeline_release(t, wall_us);
+		timeline_release(t);
 	} else if (overdue(g)) {
 		if (g->want_video && !g->video_key)
 			timeline_warn(t, WARN_GATHER, "the metadata announces video, but no keyframe has come");
 		else if (g->want_audio && !g->audio_config && !g->audio_frame)
 			timeline_warn(t, WARN_GATHER, "the metadata announces audio, but none has come");
-		timeline_release(t, wall_us);
+		timeline_release(t);
 	}
 	return true;
 }

@@ -14,7 +14,7 @@ static struct track *find_track(struct tracks *t, enum track_kind kind, uint8_t 
 }
 
 /* The Tracks to change: a copy of the run's as the epoch begins, or the present ones copied before they differ. */
-static int make_changeable(struct timeline *t) {
+int timeline_change_tracks(struct timeline *t) {
 	if (t->changed)
 		return 0;
 	struct tracks *copy = tracks_copy(t->tracks);
@@ -59,17 +59,35 @@ static uint32_t timescale_of(const struct track *track) {
 	return track->flv_audio ? flv_rates[track->flv_audio >> 2 & 3] : 1000;
 }
 
+struct timeline_lane *timeline_lane_find(struct timeline *t, uint32_t track) {
+	for (size_t i = 0; i < t->lane_count; i++)
+		if (t->lanes[i].track == track)
+			return &t->lanes[i];
+	return NULL;
+}
+
 static struct timeline_lane *lane_for(struct timeline *t, const struct track *track) {
 	uint32_t frame = track->kind == TRACK_AUDIO ? track->info.samples_per_frame : 0;
-	for (size_t i = 0; i < t->lane_count; i++)
-		if (t->lanes[i].track == track->id) {
-			lane_retime(&t->lanes[i].lane, track->timescale, frame);
-			return &t->lanes[i];
-		}
-	struct timeline_lane *l = &t->lanes[t->lane_count++];
+	struct timeline_lane *l = timeline_lane_find(t, track->id);
+	if (l) {
+		lane_retime(&l->lane, track->timescale, frame);
+		return l;
+	}
+	l = &t->lanes[t->lane_count++];
 	*l = (struct timeline_lane){.track = track->id, .need_key = track->kind == TRACK_VIDEO};
-	lane_init(&l->lane, track->timescale, frame, 0);
+	lane_init(&l->lane, track->timescale, frame);
 	return l;
+}
+
+void timeline_continue(struct timeline *t) {
+	for (size_t i = 0; t->tracks && i < t->tracks->count; i++)
+		lane_for(t, &t->tracks->items[i]);
+}
+
+/* Its frames may last another while: what they usually do is learned anew. */
+static void forget_duration(struct track *track, struct timeline_lane *lane) {
+	track->frame_ticks = 0;
+	lane->step_count = 0;
 }
 
 /* Sets codec and configuration of the sample's track, made if it is new. Nothing happens if they are as before. */
@@ -87,7 +105,7 @@ static int set_track(struct timeline *t, const struct sample *s, const struct co
 		lane_for(t, old);
 		return 0;
 	}
-	int err = make_changeable(t);
+	int err = timeline_change_tracks(t);
 	struct track *track = err ? NULL : find_track(t->tracks, s->kind, s->publisher_track);
 	if (!err && !track)
 		track = add_track(t, s);
@@ -102,6 +120,7 @@ static int set_track(struct timeline *t, const struct sample *s, const struct co
 	track->info = *info;
 	track->timescale = timescale_of(track);
 	struct timeline_lane *lane = lane_for(t, track);
+	forget_duration(track, lane);
 	lane->in_force = false;
 	lane->need_key = track->kind == TRACK_VIDEO;
 	t->must_cut = true;
@@ -111,7 +130,6 @@ static int set_track(struct timeline *t, const struct sample *s, const struct co
 int timeline_config(struct timeline *t, const struct sample *s) {
 	struct codec_info info = {0};
 	if (codec_info_read(&info, s->fourcc, s->payload)) {
-		t->counts.dropped++;
 		timeline_warn(t, WARN_BROKEN_CONFIG, "a codec configuration cannot be read and was left out");
 		return 0;
 	}
@@ -128,13 +146,14 @@ static bool learn(struct timeline *t, const struct track *track, const struct sa
 	struct codec_info info = track->info;
 	if (!codec_info_learn(&info, s->payload))
 		return true;
-	if (make_changeable(t))
+	if (timeline_change_tracks(t))
 		return false;
 	struct track *mine = find_track(t->tracks, s->kind, s->publisher_track);
 	uint32_t timescale = mine->timescale;
 	mine->info = info;
 	mine->timescale = timescale_of(mine);
 	struct timeline_lane *lane = lane_for(t, mine);
+	forget_duration(mine, lane);
 	if (mine->timescale != timescale) { /* readers count by the mark in force */
 		lane->in_force = false;
 		t->must_cut = true;
@@ -148,7 +167,6 @@ struct timeline_lane *timeline_lane_of(struct timeline *t, const struct sample *
 	if (!known || (!track->config && track->flv_audio != s->flv_audio)) {
 		struct codec_info info = {0};
 		if (timeline_needs_config(s->fourcc)) {
-			t->counts.dropped++;
 			timeline_warn(t, WARN_NO_CONFIG, "frames came before their codec configuration and were left out");
 			return NULL;
 		}
@@ -164,21 +182,20 @@ struct timeline_lane *timeline_lane_of(struct timeline *t, const struct sample *
 	if (!learn(t, track, s))
 		return NULL;
 	track = find_track(t->tracks, s->kind, s->publisher_track); /* it may be another copy now */
-	for (size_t i = 0; i < t->lane_count; i++)
-		if (t->lanes[i].track == track->id)
-			return &t->lanes[i];
-	/* Of an earlier epoch of the run, and not configured in this one. */
-	timeline_warn(t, WARN_NO_CONFIG, "frames came before their codec configuration and were left out");
-	t->counts.dropped++;
-	return NULL;
+	struct timeline_lane *lane = timeline_lane_find(t, track->id);
+	if (!lane) /* of an earlier epoch of the run, and not configured in this one */
+		timeline_warn(t, WARN_NO_CONFIG, "frames came before their codec configuration and were left out");
+	return lane;
 }
 
 int timeline_metadata(struct timeline *t, const struct sample *s) {
+	double rate = timeline_metadata_rate(s->payload);
+	t->frame_rate = rate > 0 ? rate : t->frame_rate;
 	if (t->tracks && t->tracks->metadata && t->tracks->metadata->size == s->payload.size &&
 	    memcmp(t->tracks->metadata->data, s->payload.data, s->payload.size) == 0)
 		return 0;
 	struct bytes *copy = bytes_copy(s->payload.data, s->payload.size);
-	if (!copy || make_changeable(t)) {
+	if (!copy || timeline_change_tracks(t)) {
 		bytes_unref(&copy);
 		return UV_ENOMEM;
 	}
@@ -191,13 +208,12 @@ int timeline_metadata(struct timeline *t, const struct sample *s) {
 int timeline_extra(struct timeline *t, const struct sample *s) {
 	struct track *track = t->tracks ? find_track(t->tracks, s->kind, s->publisher_track) : NULL;
 	if (!track) {
-		t->counts.dropped++;
 		timeline_warn(t, WARN_NO_CONFIG, "frames came before their codec configuration and were left out");
 		return 0;
 	}
 	struct bytes *extra = bytes_copy(s->payload.data, s->payload.size);
 	bool same = extra && bytes_same(track->extra, extra);
-	int err = same ? 0 : !extra ? UV_ENOMEM : make_changeable(t);
+	int err = same ? 0 : !extra ? UV_ENOMEM : timeline_change_tracks(t);
 	if (same || err) {
 		bytes_unref(&extra);
 		return err;
@@ -209,7 +225,8 @@ int timeline_extra(struct timeline *t, const struct sample *s) {
 }
 
 uint32_t timeline_key_track(const struct timeline *t) {
-	const struct track *key = t->tracks ? tracks_key(t->tracks, "source") : NULL;
+	const struct tracks *tracks = t->marked ? t->run->tracks : t->tracks;
+	const struct track *key = tracks ? tracks_key(tracks, "source") : NULL;
 	return key ? key->id : 0;
 }
 
@@ -232,14 +249,24 @@ static bool any_absent(const struct timeline *t) {
 	return t->tracks && t->tracks->count > t->lane_count;
 }
 
-struct tracks *timeline_next_tracks(struct timeline *t) {
+/* A revision is never used again within a run. Where the run's earlier ones are not known, the number of the mark
+ * passes them: there are at least as many marks. */
+static uint32_t passing_revision(const struct timeline *t, uint64_t number) {
+	bool unknown = !t->run->tracks && t->run->run != t->epoch;
+	return unknown && number > t->tracks->revision ? (uint32_t)number : t->tracks->revision;
+}
+
+struct tracks *timeline_next_tracks(struct timeline *t, uint64_t number) {
 	bool target = t->tracks && t->tracks->target_ms != t->marker.target_ms;
 	if (!t->tracks || target || any_absent(t)) {
-		if (make_changeable(t))
+		if (timeline_change_tracks(t))
 			return NULL;
 		drop_absent(t);
 	}
+	if (timeline_set_parts(t))
+		return NULL;
 	if (t->changed) {
+		t->tracks->revision = passing_revision(t, number);
 		t->tracks->target_ms = t->run->target_ms = t->marker.target_ms;
 		t->tracks->run = t->run->run;
 		t->tracks->base_us = t->run->base_us;

@@ -20,6 +20,9 @@ struct track {
 	char rendition[TRACK_NAME_MAX]; /* the rendition that owns it: "source" for the encoder's own */
 	uint32_t from;                  /* the track it was made from; 0: the encoder's */
 	uint32_t timescale;             /* ticks a second */
+	uint32_t frame_ticks;           /* a frame's nominal duration in ticks; 0: not known (yet) */
+	uint32_t part_frames;           /* frames in a part; 0: not known yet */
+	uint32_t part_target_ms;        /* PART-TARGET, fixed for the run (part_rule.h); 0: not known yet */
 	uint8_t flv_audio;              /* legacy FLV audio: the byte of format, rate, size and channels; else 0 */
 	uint8_t publisher_track;        /* the number that the publisher gave it (E-RTMP track id) */
 	struct codec_info info;         /* parsed from `config`, or told by the first frame; zeros where unknown */

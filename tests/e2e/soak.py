@@ -30,7 +30,8 @@ def one_round(made, encoder):
 
 def test_nothing_grows(cluster, encoder):
     short = {"stream.grace": "1s", "stream.log_duration": "5s"}  # so that logs are soon as full as they get
-    made = cluster(workers=2, origin=short, edge={**short, "edge.linger": "1s"})
+    packaging = {"package.segment": "500ms", "package.window": "3"}  # which needs logs no longer than these
+    made = cluster(workers=2, origin={**short, **packaging}, edge={**short, "edge.linger": "1s"})
     began, rounds, warm = time.monotonic(), 0, None
     while time.monotonic() < began + SECONDS:
         one_round(made, encoder)

@@ -39,7 +39,7 @@ def test_the_documentation_is_what_the_program_prints():
 
 
 def test_check_accepts_a_right_file(role, tmp_path):
-    path = write(tmp_path, "rtmp:\n  listen: 0.0.0.0:2935\nstream:\n  grace: 20s\napps:\n  event:\n    stream:\n      grace: 2m\n")
+    path = write(tmp_path, "rtmp:\n  listen: 0.0.0.0:2935\nstream:\n  grace: 20s\napps:\n  event:\n    stream:\n      grace: 2m\n      log_duration: 3m\n")
     result = run_program(role, "--config", path, "--check")
     assert result.returncode == 0, result.stderr
 

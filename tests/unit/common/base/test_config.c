@@ -51,8 +51,10 @@ Test(config, defaults_differ_by_role) {
 }
 
 Test(config, an_app_overrides_what_it_names_and_inherits_the_rest) {
-	cr_assert_eq(parse("stream:\n  grace: 20s\n  log_bytes: 32MiB\napps:\n  event:\n    stream: {grace: 2m}\n"), 0,
-	             "%s", told());
+	cr_assert_eq(
+	    parse(
+	        "stream:\n  grace: 20s\n  log_bytes: 32MiB\napps:\n  event:\n    stream: {grace: 2m, log_duration: 3m}\n"),
+	    0, "%s", told());
 	cr_assert_eq(config_app(config, "event", 5)->stream_grace, 120000);
 	cr_assert_eq(config_app(config, "event", 5)->stream_log_bytes, 32 << 20);
 	cr_assert_eq(config_app(config, "live", 4)->stream_grace, 20000);
@@ -61,8 +63,9 @@ Test(config, an_app_overrides_what_it_names_and_inherits_the_rest) {
 }
 
 Test(config, what_an_app_inherits_is_what_the_environment_left) {
-	const char *environment[] = {"WEIR_STREAM__GRACE=30s", "WEIR_STREAM__LOG_BYTES=2MiB", NULL};
-	cr_assert_eq(parse_as(CONFIG_ORIGIN, "apps: {event: {stream: {grace: 2m}}}\n", environment, NULL), 0);
+	const char *environment[] = {"WEIR_STREAM__GRACE=22s", "WEIR_STREAM__LOG_BYTES=2MiB", NULL};
+	cr_assert_eq(parse_as(CONFIG_ORIGIN, "apps: {event: {stream: {grace: 2m, log_duration: 3m}}}\n", environment, NULL),
+	             0);
 	cr_assert_eq(config_app(config, "event", 5)->stream_grace, 120000);
 	cr_assert_eq(config_app(config, "event", 5)->stream_log_bytes, 2 << 20);
 }
@@ -85,11 +88,11 @@ Test(config, an_empty_file_is_the_defaults) {
 }
 
 Test(config, environment_beats_the_file_and_the_command_line_beats_both) {
-	const char *environment[] = {"WEIR_STREAM__GRACE=30s", "WEIR_RTMP__LISTEN=127.0.0.1:1", "HOME=/", "WEIR_BIN=x",
+	const char *environment[] = {"WEIR_STREAM__GRACE=22s", "WEIR_RTMP__LISTEN=127.0.0.1:1", "HOME=/", "WEIR_BIN=x",
 	                             NULL};
 	const char *overrides[] = {"rtmp.listen=127.0.0.1:2", NULL};
 	cr_assert_eq(parse_as(CONFIG_ORIGIN, "stream: {grace: 20s}\n", environment, overrides), 0, "%s", told());
-	cr_assert_eq(config_app(config, "live", 4)->stream_grace, 30000);
+	cr_assert_eq(config_app(config, "live", 4)->stream_grace, 22000);
 	cr_assert_str_eq(config_node(config)->rtmp_listen, "127.0.0.1:2");
 }
 
@@ -132,7 +135,7 @@ Test(config, durations_carry_units) {
 	};
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
 		char text[64];
-		const char *overrides[] = {text, NULL};
+		const char *overrides[] = {text, "stream.log_duration=2h", NULL};
 		snprintf(text, sizeof text, "stream.grace=%s", values[i].text);
 		cr_assert_eq(parse_as(CONFIG_ORIGIN, "", NULL, overrides), values[i].value < 0 ? UV_EINVAL : 0, "%s", text);
 		if (config)
@@ -280,6 +283,11 @@ ParameterizedTestParameters(config, wrong_files_are_refused_with_place_and_reaso
 	    {"http: {listen: 'a:1'}\nrtmp: {listen: 'a:1'}\n", "http.listen: cannot be the address of rtmp.listen too"},
 	    {"package: {segment: 4s, target_duration: 2s}\n", "package.target_duration: cannot be shorter"},
 	    {"apps: {a: {package: {target_duration: 1s}}}\n", "apps.a.package.target_duration: cannot be shorter"},
+	    {"stream: {log_duration: 32s}\n", "stream.log_duration: cannot be shorter than package.window + 3 segments"},
+	    {"apps: {a: {stream: {grace: 30s}}}\n", "apps.a.stream.log_duration: cannot be shorter"},
+	    {"apps: {a: {package: {window: 20}}}\n", "apps.a.stream.log_duration: cannot be shorter"},
+	    {"package: {part: 50ms}\n", "package.part: a segment would have more than 200 parts"},
+	    {"package: {part: 20ms, target_duration: 4s}\n", "package.part: a segment would have more than 200 parts"},
 	};
 	return cr_make_param_array(struct wrong, cases, sizeof cases / sizeof *cases);
 }
@@ -300,6 +308,12 @@ Test(config, a_mistake_is_told_once_for_all_apps) {
 	const char *yaml = "package: {segment: 4s, target_duration: 2s}\napps: {a: {stream: {grace: 1s}}, b: {}}\n";
 	cr_assert_eq(parse(yaml), UV_EINVAL);
 	cr_assert_str_eq(told(), "package.target_duration: cannot be shorter than package.segment\n");
+}
+
+Test(config, logs_and_parts_that_just_suffice_are_taken) {
+	cr_assert_eq(parse("stream: {log_duration: 33s}\n"), 0, "%s", told());
+	cr_assert_eq(parse("package: {part: 23ms, target_duration: 4s}\nstream: {log_duration: 51s}\n"), 0, "%s", told());
+	cr_assert_eq(parse("package: {part: 53ms}\n"), 0, "%s", told());
 }
 
 Test(config, after_fifty_mistakes_the_rest_is_counted) {
@@ -330,9 +344,9 @@ Test(config, an_edge_needs_the_secret_for_origins_elsewhere) {
 }
 
 Test(config, an_edge_keeps_as_much_as_it_shows) {
-	cr_assert_eq(parse_as(CONFIG_EDGE, "edge: {history: 31s}\n", NULL, NULL), UV_EINVAL);
+	cr_assert_eq(parse_as(CONFIG_EDGE, "edge: {history: 41s}\n", NULL, NULL), UV_EINVAL);
 	cr_assert(strstr(told(), "edge.history: cannot be longer than stream.log_duration"));
-	cr_assert_eq(parse_as(CONFIG_EDGE, "edge: {history: 30s}\n", NULL, NULL), 0);
+	cr_assert_eq(parse_as(CONFIG_EDGE, "edge: {history: 40s}\n", NULL, NULL), 0);
 }
 
 Test(config, listeners_may_share_any_free_port) {

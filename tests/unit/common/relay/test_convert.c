@@ -73,6 +73,9 @@ Test(relay_convert, a_mark_brings_its_tracks_with_configurations_and_metadata) {
 	t->base_us = 123456;
 	t->metadata = bytes_copy("meta", 4);
 	t->items[0].info.width = 1280;
+	t->items[0].frame_ticks = 3003;
+	t->items[0].part_frames = 10;
+	t->items[0].part_target_ms = 335;
 	strcpy(t->items[0].info.rfc6381, "avc1.64001f");
 	strcpy(t->items[0].language, "en-GB");
 	e->mark.discontinuity = 3;
@@ -93,6 +96,9 @@ Test(relay_convert, a_mark_brings_its_tracks_with_configurations_and_metadata) {
 	cr_assert_eq(m->tracks->base_us, 123456);
 	cr_assert_eq(m->tracks->metadata->size, 4);
 	cr_assert_eq(m->tracks->items[0].info.width, 1280);
+	cr_assert_eq(m->tracks->items[0].frame_ticks, 3003);
+	cr_assert_eq(m->tracks->items[0].part_frames, 10);
+	cr_assert_eq(m->tracks->items[0].part_target_ms, 335);
 	cr_assert_str_eq(m->tracks->items[0].info.rfc6381, "avc1.64001f");
 	cr_assert_str_eq(m->tracks->items[0].language, "en-GB");
 	cr_assert(track_same_config(&m->tracks->items[0], &t->items[0]));
@@ -101,7 +107,8 @@ Test(relay_convert, a_mark_brings_its_tracks_with_configurations_and_metadata) {
 
 Test(relay_convert, progress_and_end_come_back) {
 	struct buffer b;
-	struct entry *p = entry_new_progress(5000), *e = entry_new_end("done", 6000);
+	const struct track_end ends[] = {{.track = 1, .end = 162000000000000}, {.track = 2, .end = -5}};
+	struct entry *p = entry_new_progress(5000), *e = entry_new_end("done", ends, 2, 6000);
 	p->epoch = e->epoch = 7;
 	p->sequence = 4;
 	e->sequence = 5;
@@ -114,6 +121,11 @@ Test(relay_convert, progress_and_end_come_back) {
 	cr_assert_eq(entries[0]->progress.time_us, 5000);
 	cr_assert_str_eq(entries[1]->end.reason, "done");
 	cr_assert_eq(entries[1]->sequence, 5);
+	cr_assert_eq(entries[1]->end.count, 2);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(entries[1]->end.tracks[i].track, ends[i].track);
+		cr_assert_eq(entries[1]->end.tracks[i].end, ends[i].end);
+	}
 	entry_unref(&p);
 	entry_unref(&e);
 }

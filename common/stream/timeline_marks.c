@@ -1,0 +1,166 @@
+#include "common/stream/timeline_parts.h"
+
+#include <uv.h>
+
+enum {
+	PROGRESS_STEP_US = 100000,
+	SHORT_GAP_US = 500000, /* an earlier epoch's last segment may be shown for so much longer */
+};
+
+/* --- numbers --- */
+
+bool timeline_run_pass_number(struct timeline_run *r, uint64_t number) {
+	if (number < r->least_number)
+		return false;
+	r->least_number = number + 1;
+	return r->next_number < r->least_number;
+}
+
+/* Between an epoch and the next one of the run there is no media: whole segments of that length are left out, so that
+ * none is longer than TARGETDURATION. */
+static uint64_t gaps_before(const struct timeline *t, int64_t start_us) {
+	const struct timeline_run *r = t->run;
+	int64_t missing = start_us - t->earlier_us, target = (marker_limit_us(&t->marker) - MARKER_SLACK_US);
+	if (missing > SHORT_GAP_US)
+		return (uint64_t)((missing + target - 1) / target);
+	return r->start_us && start_us - r->start_us > marker_limit_us(&t->marker);
+}
+
+static uint64_t next_number(const struct timeline *t, int64_t start_us, int64_t wall_us) {
+	const struct timeline_run *r = t->run;
+	uint64_t number = r->next_number ? r->next_number : marker_first_number(wall_us);
+	if (!t->marked && r->last_number) {
+		uint64_t after_gaps = r->last_number + 1 + gaps_before(t, start_us);
+		number = number > after_gaps ? number : after_gaps;
+	}
+	return number > r->least_number ? number : r->least_number;
+}
+
+/* --- marks --- */
+
+static void count_mark(struct timeline *t, unsigned flags) {
+	t->counts.marks++;
+	t->counts.discontinuities += (flags & MARK_DISCONTINUITY) != 0;
+	t->counts.forced_marks += (flags & MARK_FORCED) != 0;
+	if (flags & MARK_FORCED && t->marked)
+		timeline_warn(t, WARN_FORCED, "no keyframe came in time for a segment; it was cut without one");
+}
+
+/* `start` is in ticks of the key track's timescale. */
+static int emit_mark(struct timeline *t, uint32_t timescale, int64_t start, bool forced, int64_t wall_us) {
+	int64_t start_us = ticks_to_us(start, timescale);
+	uint64_t number = next_number(t, start_us, wall_us);
+	struct tracks *tracks = timeline_next_tracks(t, number);
+	if (!tracks)
+		return UV_ENOMEM;
+	unsigned flags = (t->discontinuity ? MARK_DISCONTINUITY : 0) | (forced ? MARK_FORCED : 0);
+	uint32_t discontinuity = t->run->discontinuity + t->discontinuity;
+	struct mark m = {.number = number,
+	                 .start = start,
+	                 .timescale = timescale,
+	                 .discontinuity = discontinuity,
+	                 .flags = flags,
+	                 .anchor = *timeline_anchor(t, start_us),
+	                 .tracks = tracks};
+	struct entry *e = entry_new_mark(&m, start_us);
+	tracks_unref(&tracks);
+	if (!e)
+		return UV_ENOMEM;
+	t->run->last_number = number;
+	t->run->next_number = number + 1;
+	t->run->start_us = start_us;
+	t->run->discontinuity = discontinuity;
+	t->discontinuity = false;
+	count_mark(t, flags);
+	t->marked = true;
+	return timeline_emit(t, e);
+}
+
+/* Limits that lie before `us`, which media time has come to. A keyframe is still wanted where it was. */
+static int mark_limits(struct timeline *t, uint32_t timescale, int64_t us, int64_t wall_us) {
+	bool must_cut = t->must_cut;
+	int err = 0;
+	for (bool again = false; !err && t->marked && marker_overdue(&t->marker, us); again = true) {
+		if (again) {
+			t->counts.gaps++;
+			timeline_warn(t, WARN_GAP, "the key track was silent for whole segments: they are gaps");
+		}
+		err = emit_mark(t, timescale, us_to_ticks(t->marker.start_us, timescale), true, wall_us);
+	}
+	t->must_cut |= must_cut;
+	return err;
+}
+
+/* A keyframe that a mark stands before lies at or after its start, also if the encoder says otherwise. */
+static void lift(struct timeline *t, struct frame *f, int64_t least_pts) {
+	if (f->pts >= least_pts)
+		return;
+	f->pts = least_pts;
+	t->counts.compositions++;
+}
+
+static int mark_at_key_track(struct timeline *t, struct timeline_lane *l, struct frame *f, int64_t wall_us) {
+	uint32_t timescale = l->lane.timescale;
+	bool key = f->flags & FRAME_KEY;
+	int64_t start = us_to_ticks(t->marker.start_us, timescale);
+	if (t->mark_ahead && key) {
+		t->mark_ahead = false;
+		lift(t, f, start);
+		l->seen = true;
+		return 0;
+	}
+	int err = mark_limits(t, timescale, ticks_to_us(f->pts, timescale), wall_us);
+	if (err)
+		return err;
+	bool must = t->must_cut || !t->marked || !l->seen;
+	if (key && must && t->marked)
+		lift(t, f, us_to_ticks(t->marker.start_us, timescale) + 1);
+	l->seen |= key;
+	int64_t duration_us = ticks_to_us(lane_expected(&l->lane), timescale);
+	enum marker_cut how = marker_frame(&t->marker, ticks_to_us(f->pts, timescale), key, duration_us, must);
+	return how == MARKER_NONE ? 0 : emit_mark(t, timescale, f->pts, how == MARKER_FORCED_CUT, wall_us);
+}
+
+void timeline_first_mark(struct timeline *t, const struct sample *key, int64_t wall_us) {
+	struct timeline_lane *l = timeline_lane_of(t, key);
+	if (!l || l->track != timeline_key_track(t))
+		return;
+	int64_t pts = timeline_time_ahead(t, l, key) + timeline_composition(key, l->lane.timescale);
+	int64_t floor = us_to_ticks(t->clock.floor_us, l->lane.timescale);
+	pts = pts > floor ? pts : floor;
+	marker_frame(&t->marker, ticks_to_us(pts, l->lane.timescale), true, 0, true);
+	t->mark_ahead = emit_mark(t, l->lane.timescale, pts, false, wall_us) == 0;
+}
+
+/* --- others --- */
+
+/* Others go on while the key track is silent: packagers may pass on to `us`, and segments may not outgrow their limit
+ * meanwhile. */
+static int tell_progress(struct timeline *t, int64_t us, int64_t wall_us) {
+	const struct timeline_lane *key = timeline_lane_find(t, timeline_key_track(t));
+	if (!t->others_since_us)
+		t->others_since_us = wall_us;
+	if (!key || wall_us - t->others_since_us < t->config->package_track_wait * 1000)
+		return 0;
+	int err = mark_limits(t, key->lane.timescale, us, wall_us);
+	bool news = us >= t->progress_us + PROGRESS_STEP_US && us > t->marker.start_us &&
+	            (!key->lane.begun || us > ticks_to_us(key->lane.last_dts, key->lane.timescale));
+	if (err || !news)
+		return err;
+	t->progress_us = us;
+	t->counts.progress++;
+	timeline_warn(t, WARN_SILENT_KEY, "the key track fell silent while others went on");
+	return timeline_emit(t, entry_new_progress(us));
+}
+
+int timeline_mark_before(struct timeline *t, struct timeline_lane *l, struct frame *f, int64_t wall_us) {
+	if (l->track == timeline_key_track(t)) {
+		t->others_since_us = 0;
+		return mark_at_key_track(t, l, f, wall_us);
+	}
+	if (t->marked)
+		return tell_progress(t, ticks_to_us(f->dts, l->lane.timescale), wall_us);
+	/* The key track has no frame yet. */
+	marker_begin(&t->marker, ticks_to_us(f->pts, l->lane.timescale));
+	return emit_mark(t, l->lane.timescale, f->pts, true, wall_us);
+}
