@@ -43,7 +43,7 @@ static void viewer_free(struct viewer *v, const char *why) {
 		metric_dec(M_VIEWERS_FLV);
 		log_peer_info("flv viewer left", log_str("stream", v->name.text), log_str("session", v->id),
 		              log_str("remote", v->exchange->remote), log_str("reason", why),
-		              log_u64("sent", http_stream_conn(v->exchange)->written_bytes),
+		              log_u64("sent", http_stream_sent(v->exchange)),
 		              log_u64("age_ms", worker_now_ms(v->edge->base.worker) - v->began_ms));
 	}
 	timer_stop(&v->wait);
@@ -105,7 +105,7 @@ static int on_first(struct sender *s, uint32_t flags) {
 		buffer_append_string(&b, "\r\n");
 	struct bytes *block = buffer_take(&b);
 	buffer_fini(&b);
-	return block ? conn_send(http_stream_conn(v->exchange), block) : UV_ENOMEM;
+	return block ? sink_send(http_stream_sink(v->exchange), block) : UV_ENOMEM;
 }
 
 static const struct sender_ops sender_ops = {
@@ -135,7 +135,7 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	metric_inc(M_VIEWERS_FLV);
 	log_peer_info("flv viewer started", log_str("stream", v->name.text), log_u64("run", info->run),
 	              log_u64("epoch", info->epoch), log_str("session", v->id), log_str("remote", x->remote));
-	sender_open(&v->sender, http_stream_conn(x), log, config_of(v)->edge_history * 1000, &sender_ops);
+	sender_open_sink(&v->sender, http_stream_sink(x), log, config_of(v)->edge_history * 1000, &sender_ops);
 }
 
 static void on_gone(struct mirror_reader *r, int reason) {
@@ -207,12 +207,11 @@ void viewer_flv(struct http_exchange *x) {
 void viewer_flv_list(struct edge *e, json_t *array) {
 	list_each (node, &e->flv_viewers) {
 		struct viewer *v = list_entry(node, struct viewer, node);
-		struct conn *c = http_stream_conn(v->exchange);
-		json_array_append_new(array, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", v->id, "protocol",
-		                                       "flv", "state", v->playing ? "playing" : "waiting", "stream",
-		                                       v->name.text, "remote", v->exchange->remote, "age_ms",
-		                                       (json_int_t)(worker_now_ms(e->base.worker) - v->began_ms),
-		                                       "received_bytes", (json_int_t)c->read_bytes, "sent_bytes",
-		                                       (json_int_t)c->written_bytes, "overruns", (json_int_t)v->overruns));
+		json_array_append_new(
+		    array, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", v->id, "protocol", "flv", "state",
+		                     v->playing ? "playing" : "waiting", "stream", v->name.text, "remote", v->exchange->remote,
+		                     "age_ms", (json_int_t)(worker_now_ms(e->base.worker) - v->began_ms), "received_bytes",
+		                     (json_int_t)http_stream_received(v->exchange), "sent_bytes",
+		                     (json_int_t)http_stream_sent(v->exchange), "overruns", (json_int_t)v->overruns));
 	}
 }

@@ -128,7 +128,9 @@ static int on_header_value(http_parser *hp, const char *at, size_t size) {
 		h->expects = true;
 		h->expects_other |= !is_named(value, "100-continue");
 	}
-	return 0;
+	if (http_fields_add(&h->parser->request.fields, h->name, value))
+		h->parser->problem = &no_memory;
+	return h->parser->problem != NULL;
 }
 
 enum { NO_BODY = 1 }; /* says on_headers_complete: http-parser is not to read one */
@@ -341,6 +343,7 @@ void http1_parser_init(struct http1_parser *p, const struct http1_limits *limits
 void http1_parser_fini(struct http1_parser *p) {
 	buffer_fini(&p->head);
 	buffer_fini(&p->request.target);
+	http_fields_fini(&p->request.fields);
 }
 
 void http1_parser_reset(struct http1_parser *p) {

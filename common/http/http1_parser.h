@@ -49,6 +49,7 @@ struct http1_request {
 	bool http_1_0;
 	bool keep_alive;      /* the client's wish */
 	struct buffer target; /* origin form, as sent, ended by a NUL: "/path?query" */
+	struct http_fields fields;
 };
 
 struct http1_parser {

@@ -18,6 +18,15 @@ static struct sender *sender_of(struct cursor *c) {
 	return list_entry(c, struct sender, cursor);
 }
 
+static bool blocked(const struct sender *s) {
+	return s->conn ? conn_blocked(s->conn) : sink_blocked(s->sink);
+}
+
+static int try_writev(const struct sender *s, const struct batch *b) {
+	size_t count = (size_t)b->count;
+	return s->conn ? conn_try_writev(s->conn, b->slices, count) : sink_try_writev(s->sink, b->slices, count);
+}
+
 static void add(struct batch *b, struct counted *object, uint64_t after) {
 	struct bytes *block = (struct bytes *)object; /* counted is the first member */
 	b->slices[b->count] = (struct conn_slice){block->data, block->size, block};
@@ -61,7 +70,7 @@ static int begin(struct sender *s, uint32_t flags) {
 static bool send_batch(struct sender *s) {
 	struct batch b;
 	gather(s, &b);
-	int gone = b.count ? conn_try_writev(s->conn, b.slices, (size_t)b.count) : 0;
+	int gone = b.count ? try_writev(s, &b) : 0;
 	if (gone < 0) {
 		fail(s, gone);
 		return false;
@@ -80,7 +89,7 @@ static bool send_batch(struct sender *s) {
 		s->ops->on_end(s);
 		return false;
 	}
-	if (conn_blocked(s->conn)) {
+	if (blocked(s)) {
 		cursor_pause(&s->cursor);
 		return false;
 	}
@@ -100,7 +109,7 @@ static void on_ready(struct cursor *c) {
 				s->ops->on_overrun(s);
 			continue;
 		}
-		if (conn_blocked(s->conn)) {
+		if (blocked(s)) {
 			cursor_pause(c);
 			return;
 		}
@@ -115,6 +124,12 @@ static void on_ready(struct cursor *c) {
 void sender_open(struct sender *s, struct conn *c, struct log *l, int64_t history_us, const struct sender_ops *ops) {
 	*s = (struct sender){.conn = c, .ops = ops, .need_head = true};
 	cursor_open(&s->cursor, l, history_us > 0 ? CURSOR_HISTORY : CURSOR_NEWEST_KEY, history_us, on_ready);
+}
+
+void sender_open_sink(struct sender *s, struct sink *k, struct log *l, int64_t history_us,
+                      const struct sender_ops *ops) {
+	sender_open(s, k->conn, l, history_us, ops);
+	s->sink = k;
 }
 
 void sender_writable(struct sender *s) {
@@ -134,7 +149,7 @@ void sender_resume(struct sender *s) {
 		return;
 	cursor_skip(&s->cursor);
 	s->need_head = true;
-	if (!conn_blocked(s->conn))
+	if (!blocked(s))
 		cursor_resume(&s->cursor);
 }
 

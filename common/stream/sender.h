@@ -9,12 +9,13 @@
  */
 #pragma once
 
-#include "common/loop/conn.h"
+#include "common/loop/sink.h"
 #include "common/stream/cursor.h"
 
 struct sender {
 	struct cursor cursor;
-	struct conn *conn;
+	struct conn *conn; /* NULL: to `sink` */
+	struct sink *sink;
 	const struct sender_ops *ops;
 	bool need_head; /* the next key item's head goes out before it */
 	bool began;     /* something has been sent */
@@ -35,7 +36,11 @@ struct sender_ops {
 
 void sender_open(struct sender *s, struct conn *c, struct log *l, int64_t history_us, const struct sender_ops *ops);
 
-/* The conn's on_writable calls this. */
+/* The same to a sink, which must outlive the sender. */
+void sender_open_sink(struct sender *s, struct sink *k, struct log *l, int64_t history_us,
+                      const struct sender_ops *ops);
+
+/* The conn's or the sink's on_writable calls this. */
 void sender_writable(struct sender *s);
 
 /* Stops without leaving the log (RTMP pause); resumed, it goes on live, at the newest keyframe. */

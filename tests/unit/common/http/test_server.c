@@ -47,7 +47,7 @@ static void on_never(struct http_exchange *x) {
 
 static void on_unsendable(struct http_exchange *x) {
 	x->on_gone = count_gone;
-	conn_send(http_stream_conn(x), bytes_new(CONN_QUEUE_LIMIT));
+	sink_send(http_stream_sink(x), bytes_new(CONN_QUEUE_LIMIT));
 	on_hello(x);
 	atomic_fetch_add(&streaming, 1);
 }
@@ -59,8 +59,8 @@ static void on_stream(struct http_exchange *x) {
 		return;
 	struct bytes *b = bytes_copy(chunked ? "3\r\nabc\r\n" : "abc", chunked ? 8 : 3);
 	const struct conn_slice slices[] = {{b->data, b->size, b}, {b->data, b->size, b}};
-	cr_expect_eq(conn_send(http_stream_conn(x), bytes_ref(b)), 0);
-	cr_expect_eq(conn_try_writev(http_stream_conn(x), slices, 2), 2);
+	cr_expect_eq(sink_send(http_stream_sink(x), bytes_ref(b)), 0);
+	cr_expect_eq(sink_try_writev(http_stream_sink(x), slices, 2), 2);
 	bytes_unref(&b);
 	http_stream_end(x);
 }
@@ -70,7 +70,7 @@ static void send_more(struct http_exchange *x) {
 	struct bytes *b = bytes_new(50000);
 	memset(b->data, 'x', b->size);
 	const struct conn_slice slice = {b->data, b->size, b};
-	while (conn_try_writev(http_stream_conn(x), &slice, 1) == 1 && !conn_blocked(http_stream_conn(x)))
+	while (sink_try_writev(http_stream_sink(x), &slice, 1) == 1 && !sink_blocked(http_stream_sink(x)))
 		;
 	bytes_unref(&b);
 }
