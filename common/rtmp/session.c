@@ -12,7 +12,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum { TICK_MS = 10000, STARVED_PING_MS = 10000 };
+enum { STARVED_PING_MS = 10000 };
 
 static struct rtmp_session *session_of(struct conn *c) {
 	return list_entry(c, struct rtmp_session, conn);
@@ -70,7 +70,11 @@ static void on_closed(struct conn *c) {
 }
 
 static void on_end(struct conn *c, int error) {
-	rtmp_session_close(session_of(c), error == UV_EOF ? "the peer closed the connection" : uv_strerror(error), false);
+	rtmp_session_close(session_of(c),
+	                   error == UV_EOF   ? "the peer closed the connection"
+	                   : conn_stalled(c) ? "the viewer took nothing for limits.stalled_viewer"
+	                                     : uv_strerror(error),
+	                   false);
 }
 
 static void on_writable(struct conn *c) {
@@ -86,7 +90,7 @@ static void arm(struct rtmp_session *s, uint64_t delay_ms) {
 		rtmp_session_close(s, "out of memory", false);
 }
 
-/* Players of a stream that waits for its publisher hear at least this. */
+/* Players that get no media, for they have paused or their stream waits for its publisher, hear at least this. */
 static void ping(struct rtmp_session *s, uint64_t now) {
 	struct buffer out;
 	if (now - s->conn.last_written_ms < STARVED_PING_MS)
@@ -117,10 +121,6 @@ static void on_timer(struct timer *t) {
 		rtmp_session_close(s, "the publisher was silent for rtmp.idle_timeout", false);
 		return;
 	}
-	if (s->play && conn_blocked(&s->conn) && now - s->conn.last_written_ms >= (uint64_t)config->limits_stalled_viewer) {
-		rtmp_session_close(s, "the viewer took nothing for limits.stalled_viewer", false);
-		return;
-	}
 	if (s->play && !s->play->log) {
 		rtmp_play_overdue(s->play);
 		return;
@@ -129,7 +129,7 @@ static void on_timer(struct timer *t) {
 		ping(s, now);
 	if (s->phase != RTMP_PHASE_CLOSED) {
 		uint64_t idle = (uint64_t)config->rtmp_idle_timeout;
-		arm(s, s->publish && idle < TICK_MS ? idle : TICK_MS);
+		arm(s, s->publish && idle < RTMP_TICK_MS ? idle : RTMP_TICK_MS);
 	}
 }
 

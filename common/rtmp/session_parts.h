@@ -14,7 +14,7 @@
 #include "common/stream/sender.h"
 #include "common/stream/stream.h"
 
-enum { SESSION_ID_SIZE = 33, RTMP_WINDOW = 2500000, RTMP_CLOSE_AFTER_MS = 2000 };
+enum { SESSION_ID_SIZE = 33, RTMP_WINDOW = 2500000, RTMP_CLOSE_AFTER_MS = 2000, RTMP_TICK_MS = 10000 };
 
 /*
  *   phase      | means                          | leaves by
@@ -55,6 +55,7 @@ struct rtmp_play {
 	uint32_t stream;
 	struct log *log; /* NULL: not here yet */
 	bool paused, no_audio, no_video;
+	bool waiting; /* the stream has no publisher just now */
 	bool need_head;
 	uint64_t overruns;
 };
@@ -66,7 +67,7 @@ struct rtmp_session {
 	enum rtmp_phase phase;
 	struct handshake *handshake; /* NULL once done */
 	struct chunk_reader reader;
-	struct timer timer;
+	struct timer timer;           /* a player's runs only while it gets no media */
 	struct rtmp_connect *connect; /* NULL before connect */
 	struct rtmp_publish *publish;
 	struct rtmp_play *play;
