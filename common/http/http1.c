@@ -245,9 +245,11 @@ void http_server_accept(struct http_server *s, struct listener *l) {
 		return;
 	}
 	h->connection.server = s;
+	h->connection.secure = l->tls != NULL;
 	h->exchange = (struct http_exchange){.transport = &http1_transport,
 	                                     .server = s,
 	                                     .worker = s->worker,
+	                                     .secure = l->tls != NULL,
 	                                     .fields = &h->parser.request.fields,
 	                                     .conn = &h->connection.conn,
 	                                     .remote = h->connection.remote};
