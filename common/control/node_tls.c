@@ -1,7 +1,7 @@
 #include "common/control/node_tls.h"
 
 int node_tls_new(struct tls **out, const struct config_node *c, struct buffer *why) {
-	static const uint8_t alpn[] = "\x08http/1.1";
+	static const uint8_t alpn[] = "\x02h2\x08http/1.1";
 	const struct tls_settings settings = {.pairs = (const char *const *)c->https_certificates.items,
 	                                      .count = c->https_certificates.count,
 	                                      .only_1_3 = c->https_min_version == CONFIG_TLS_1_3,
