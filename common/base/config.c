@@ -69,10 +69,10 @@ static const struct config_row *row_for(struct config_build *b, const struct con
 
 /* The text that is wrong: of a list the first that is no address, NULL if there is none. */
 static const char *culprit(const struct config_row *row, const char *const *texts, size_t count) {
-	if (row->type != CONFIG_TYPE_addresses)
+	if (!config_row_is_list(row))
 		return count == 1 ? texts[0] : NULL;
 	for (size_t i = 0; i < count; i++)
-		if (!config_address_valid(texts[i]))
+		if (!config_list_item_valid(row, texts[i]))
 			return texts[i];
 	return NULL;
 }
@@ -182,7 +182,7 @@ static void assign_text(struct config_build *b, const struct config_place *place
 	const struct config_row *row = config_row_find(section, key);
 	const char *texts[CONFIG_LIST_MAX + 1] = {value}; /* one more, so that a list too long is seen as such */
 	size_t count = 1;
-	if (row && row->type == CONFIG_TYPE_addresses) {
+	if (row && config_row_is_list(row)) {
 		char *rest = value, *part;
 		for (count = 0; count <= CONFIG_LIST_MAX && (part = strsep(&rest, ","));)
 			texts[count++] = trim(part);

@@ -33,9 +33,11 @@ typedef int64_t config_duration;
 typedef int64_t config_size;
 typedef int config_enum; /* index into the row's choices, named below */
 typedef struct config_list config_addresses;
+typedef struct config_list config_strings;
 
 /* The choices of the enum keys, in the table's order; logging.level and logging.format are logger.h's enums. */
 enum { CONFIG_BACKEND_STATIC, CONFIG_BACKEND_REDIS };  /* registry.backend */
+enum { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };               /* https.min_version */
 enum { CONFIG_SECOND_TAKEOVER, CONFIG_SECOND_REJECT }; /* ingest.second */
 
 /* The keys that an app may override. Fields are named section_name, e.g. `stream_grace` (milliseconds). */

@@ -30,8 +30,10 @@ static void check_listeners(struct config_build *b) {
 	const struct config_node *n = &b->config->node;
 	const struct {
 		const char *key, *address;
-	} listeners[] = {
-	    {"rtmp.listen", n->rtmp_listen}, {"http.listen", n->http_listen}, {"relay.listen", n->relay_listen}};
+	} listeners[] = {{"rtmp.listen", n->rtmp_listen},
+	                 {"http.listen", n->http_listen},
+	                 {"https.listen", n->https_listen},
+	                 {"relay.listen", n->relay_listen}};
 	for (size_t i = 0; i < sizeof listeners / sizeof *listeners; i++)
 		for (size_t j = 0; j < i; j++)
 			if (is_same_place(listeners[i].address, listeners[j].address))
@@ -116,6 +118,8 @@ void config_check(struct config_build *b) {
 	check_redis(b);
 	check_secret(b);
 	check_listeners(b);
+	if (*n->https_listen && n->https_certificates.count == 0)
+		config_mistake(b, NULL, "https.certificates: is needed where https.listen is set");
 	if (n->relay_dead_after <= n->relay_ping_interval)
 		config_mistake(b, NULL, "relay.dead_after: must be longer than relay.ping_interval");
 	check_app(b, NULL);

@@ -40,6 +40,10 @@ bool config_section_known(const char *section) {
 	return false;
 }
 
+bool config_row_is_list(const struct config_row *row) {
+	return row->type == CONFIG_TYPE_addresses || row->type == CONFIG_TYPE_strings;
+}
+
 bool config_row_secret(const struct config_row *row) {
 	static const char *const endings[] = {"secret", "password", "token"};
 	size_t size = strlen(row->name);

@@ -9,6 +9,7 @@ enum config_type {
 	CONFIG_TYPE_string,
 	CONFIG_TYPE_address,
 	CONFIG_TYPE_addresses,
+	CONFIG_TYPE_strings,
 	CONFIG_TYPE_bool,
 	CONFIG_TYPE_int,
 	CONFIG_TYPE_duration,
@@ -53,6 +54,9 @@ const struct config_row *config_row_nearest(enum config_role role, const char *s
 /* The section that the role knows whose name is nearest, or NULL if none is near. */
 const char *config_section_nearest(enum config_role role, const char *section);
 
+/* True if it takes a list. */
+bool config_row_is_list(const struct config_row *row);
+
 /* True if the value must not appear in a message. */
 bool config_row_secret(const struct config_row *row);
 
@@ -65,8 +69,11 @@ void config_row_expects(const struct config_row *row, struct buffer *out);
 /* What a refused text of this row lacks beyond what is expected ("its unit is missing: ms, s, m or h"), or NULL. */
 const char *config_row_hint(const struct config_row *row, const char *text);
 
-/* Sets the field at `base` + offset from texts (one, but for addresses). 0, UV_EINVAL (unchanged), or UV_ENOMEM. */
+/* Sets the field at `base` + offset from texts (one, but for lists). 0, UV_EINVAL (unchanged), or UV_ENOMEM. */
 int config_value_set(void *base, const struct config_row *row, const char *const *texts, size_t count);
+
+/* One text of a list. */
+bool config_list_item_valid(const struct config_row *row, const char *text);
 
 /* Frees what the field owns. */
 void config_value_fini(void *base, const struct config_row *row);

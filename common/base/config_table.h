@@ -2,12 +2,12 @@
  * config_table.h: every configuration key. No include guard: config.h and config_row.[hc] expand it differently.
  *
  * CONFIG_NODE or CONFIG_APP(type, section, name, roles, default, min, max, choices, help)
- *   type     string, address, addresses, bool, int, duration, size, enum
+ *   type     string, strings, address, addresses, bool, int, duration, size, enum
  *   roles    ORIGIN, EDGE or BOTH: who knows the key (the other role refuses it, naming the role that has it)
  *   default  text as a user would write it; "A|B" gives the origin's and the edge's where they differ
  *   min max  for int, duration (ms) and size (bytes); 0 0 means unchecked
- *   choices  for enum, comma-separated (config.h names them); for address and string "empty" where "" is allowed;
- *            for duration a word that may stand in its place, which is -1
+ *   choices  for enum, comma-separated (config.h names them); for address, string and strings "empty" where "" is
+ *            allowed; for duration a word that may stand in its place, which is -1
  * A key that ends in secret, password or token is never repeated in messages.
  */
 /* clang-format off */
@@ -29,6 +29,12 @@ CONFIG_NODE(duration,  http, header_timeout, BOTH, "10s", 100, 600000, "", "Time
 CONFIG_NODE(size,      http, max_header, BOTH, "16KiB", 1024, 65536, "", "Largest request head")
 CONFIG_NODE(size,      http, max_body, BOTH, "64KiB", 1024, 16777216, "", "Largest request body")
 CONFIG_NODE(int,       http, trusted_proxies, BOTH, "0", 0, 16, "", "How many proxies of ours stand in front, each adding to X-Forwarded-For. 0: the field is not believed")
+CONFIG_NODE(int,       http, max_streams, BOTH, "128", 1, 10000, "", "Requests that one connection of HTTP/2 may have open at once")
+CONFIG_NODE(address,   https, listen, BOTH, "", 0, 0, "empty", "Where HTTP is served over TLS, by convention port 8443. Empty: nowhere")
+CONFIG_NODE(strings,   https, certificates, BOTH, "", 0, 0, "empty", "Certificates with their keys, PEM files CERT:KEY, or one file that holds both. Clients are served by the name they ask for; the first serves all others. Files that change are read again")
+CONFIG_NODE(enum,      https, min_version, BOTH, "1.2", 0, 0, "1.2,1.3", "Lowest version of TLS")
+CONFIG_NODE(duration,  https, handshake_timeout, BOTH, "10s", 100, 600000, "", "Time from accept until TLS must have begun")
+CONFIG_NODE(duration,  https, reload, BOTH, "5s", 50, 86400000, "", "Time between looks whether the certificates' files have changed")
 CONFIG_NODE(address,   relay, listen, BOTH, "127.0.0.1:1950|127.0.0.1:1951", 0, 0, "empty", "Where other nodes connect. Beyond loopback and Unix sockets, relay.secret is required")
 CONFIG_NODE(address,   relay, advertise, BOTH, "", 0, 0, "empty", "Where other nodes reach relay.listen, for the redis registry. Empty: relay.listen, or if that is every address, the one that Redis is reached from")
 CONFIG_NODE(string,    relay, secret, BOTH, "", 0, 0, "empty", "Shared secret of the cluster's nodes; never sent, proves membership by HMAC")

@@ -121,12 +121,20 @@ static void list_fini(struct config_list *list) {
 	list->count = 0;
 }
 
-static int set_list(struct config_list *field, const char *const *texts, size_t count) {
+bool config_list_item_valid(const struct config_row *row, const char *text) {
+	return row->type == CONFIG_TYPE_addresses ? config_address_valid(text) : *text && is_text(text);
+}
+
+static int set_list(struct config_list *field, const struct config_row *row, const char *const *texts, size_t count) {
 	struct config_list list = {0};
+	if (strcmp(row->choices, "empty") == 0 && (count == 0 || (count == 1 && !*texts[0]))) {
+		list_fini(field);
+		return 0;
+	}
 	if (count == 0 || count > CONFIG_LIST_MAX)
 		return UV_EINVAL;
 	for (size_t i = 0; i < count; i++)
-		if (!config_address_valid(texts[i]))
+		if (!config_list_item_valid(row, texts[i]))
 			return UV_EINVAL;
 	for (size_t i = 0; i < count; i++) {
 		list.items[i] = strdup(texts[i]);
@@ -158,8 +166,8 @@ static int set_number(const struct config_row *row, const char *text, int64_t *f
 
 int config_value_set(void *base, const struct config_row *row, const char *const *texts, size_t count) {
 	void *field = (char *)base + row->offset;
-	if (row->type == CONFIG_TYPE_addresses)
-		return set_list(field, texts, count);
+	if (config_row_is_list(row))
+		return set_list(field, row, texts, count);
 	if (count != 1)
 		return UV_EINVAL;
 	bool may_be_empty = strcmp(row->choices, "empty") == 0;
@@ -181,19 +189,16 @@ void config_value_fini(void *base, const struct config_row *row) {
 	void *field = (char *)base + row->offset;
 	if (row->type == CONFIG_TYPE_string || row->type == CONFIG_TYPE_address)
 		free(*(char **)field);
-	else if (row->type == CONFIG_TYPE_addresses)
+	else if (config_row_is_list(row))
 		list_fini(field);
 }
 
 size_t config_value_size(const struct config_row *row) {
 	static const size_t sizes_of[] = {
-	    [CONFIG_TYPE_string] = sizeof(config_string),
-	    [CONFIG_TYPE_address] = sizeof(config_address),
-	    [CONFIG_TYPE_addresses] = sizeof(config_addresses),
-	    [CONFIG_TYPE_bool] = sizeof(config_bool),
-	    [CONFIG_TYPE_int] = sizeof(config_int),
-	    [CONFIG_TYPE_duration] = sizeof(config_duration),
-	    [CONFIG_TYPE_size] = sizeof(config_size),
+	    [CONFIG_TYPE_string] = sizeof(config_string),       [CONFIG_TYPE_address] = sizeof(config_address),
+	    [CONFIG_TYPE_addresses] = sizeof(config_addresses), [CONFIG_TYPE_strings] = sizeof(config_strings),
+	    [CONFIG_TYPE_bool] = sizeof(config_bool),           [CONFIG_TYPE_int] = sizeof(config_int),
+	    [CONFIG_TYPE_duration] = sizeof(config_duration),   [CONFIG_TYPE_size] = sizeof(config_size),
 	    [CONFIG_TYPE_enum] = sizeof(config_enum),
 	};
 	return sizes_of[row->type];
@@ -255,6 +260,9 @@ void config_row_expects(const struct config_row *row, struct buffer *out) {
 		break;
 	case CONFIG_TYPE_addresses:
 		buffer_printf(out, "a list of 1 to %d addresses HOST:PORT, [IPv6]:PORT or unix:PATH", CONFIG_LIST_MAX);
+		break;
+	case CONFIG_TYPE_strings:
+		buffer_printf(out, "a list of up to %d texts", CONFIG_LIST_MAX);
 		break;
 	case CONFIG_TYPE_bool:
 		buffer_append_string(out, "true or false");

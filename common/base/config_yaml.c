@@ -115,7 +115,7 @@ static void read_value(struct walk *w, const struct scope *s, const yaml_node_t 
 		texts[count++] = text_of(value);
 	else if (is_list)
 		count = read_texts(w, value, texts);
-	if (is_list && row && row->type != CONFIG_TYPE_addresses)
+	if (is_list && row && !config_row_is_list(row))
 		config_mistake(w->build, &place, "%s.%.80s: expected one value, found a list", s->path, text_of(key));
 	else if (count == 0 && is_list && value->data.sequence.items.start < value->data.sequence.items.top)
 		config_mistake(w->build, &place, "%s.%.80s: expected a list of at most %d texts", s->path, text_of(key),

@@ -4,6 +4,7 @@
 #include "common/base/logger.h"
 #include "common/base/metrics.h"
 #include "common/base/options.h"
+#include "common/control/node_tls.h"
 #include "common/loop/limits.h"
 
 #include <malloc.h>
@@ -32,6 +33,7 @@ static void on_rtmp(struct listener *l) {
 	rtmp_server_accept(&node_worker_of(l->worker)->rtmp, l);
 }
 
+/* Of both listeners. */
 static void on_http(struct listener *l) {
 	http_server_accept(&node_worker_of(l->worker)->http, l);
 }
@@ -54,6 +56,9 @@ static int open_listeners(struct node_worker *n) {
 	int err = listen_on(&n->rtmp_listener, n->worker, c->rtmp_listen, on_rtmp);
 	if (!err)
 		err = listen_on(&n->http_listener, n->worker, c->http_listen, on_http);
+	if (!err)
+		err = listen_on(&n->https_listener, n->worker, c->https_listen, on_http);
+	n->https_listener.tls = n->node->tls;
 	if (!err)
 		err = listen_on(&n->relay_listener, n->worker, c->relay_listen, on_relay);
 	return err;
@@ -79,6 +84,8 @@ static int start_worker(struct worker *w, void *context) {
 		err = role->start(n);
 	if (!err)
 		err = open_listeners(n);
+	if (!err && node->tls && w->index == 0)
+		err = tls_watch(node->tls, w);
 	if (err)
 		log_error("a worker cannot start", log_u64("worker", w->index), log_err(err));
 	return err;
@@ -91,6 +98,9 @@ static void stop_worker(struct worker *w, void *context) {
 		return; /* its start failed before there was anything */
 	listener_close(&n->rtmp_listener);
 	listener_close(&n->http_listener);
+	listener_close(&n->https_listener);
+	if (w->index == 0)
+		tls_watch_stop(node->tls);
 	listener_close(&n->relay_listener);
 	node->role->stop(n);
 	rtmp_server_stop(&n->rtmp, "the node is stopping");
@@ -127,6 +137,8 @@ static int probe_all(const struct config_node *c) {
 	int err = probe("rtmp.listen", c->rtmp_listen);
 	if (!err)
 		err = probe("http.listen", c->http_listen);
+	if (!err)
+		err = probe("https.listen", c->https_listen);
 	return err ? err : probe("relay.listen", c->relay_listen);
 }
 
@@ -183,7 +195,8 @@ static int run(struct node *node) {
 	}
 	unsigned count = worker_count(c);
 	log_info("starting", log_str("version", WEIR_VERSION), log_u64("workers", count), log_str("rtmp", c->rtmp_listen),
-	         log_str("http", c->http_listen), log_str("relay", c->relay_listen));
+	         log_str("http", c->http_listen), log_str("https", *c->https_listen ? c->https_listen : NULL),
+	         log_str("relay", c->relay_listen));
 	node->open_files = limits_raise_files();
 	int64_t most = connection_limit(c, node->open_files);
 	err = workers_start(&node->workers, count, &hooks, node);
@@ -254,6 +267,8 @@ static int act(struct node *node, const struct options *o, const char *program, 
 	case OPTIONS_RUN:
 		if (config_load(&node->config, node->role->role, &from, why))
 			return 1;
+		if (node_tls_new(&node->tls, config_node(node->config), why))
+			return 1;
 		if (o->action == OPTIONS_RUN)
 			return start(node);
 		buffer_append_string(&out, "the configuration is right\n");
@@ -274,6 +289,7 @@ int node_main(int argc, char **argv, const struct node_role *role) {
 		status = act(&node, &options, argv[0], &why);
 	print(stderr, &why);
 	options_fini(&options);
+	tls_free(&node.tls);
 	config_free(&node.config);
 	return status;
 }

@@ -8,6 +8,7 @@
 #include "common/control/admin.h"
 #include "common/http/server.h"
 #include "common/loop/listener.h"
+#include "common/loop/tls.h"
 #include "common/registry/registry.h"
 #include "common/relay/serve.h"
 #include "common/rtmp/session.h"
@@ -16,6 +17,7 @@
 struct node {
 	const struct node_role *role;
 	struct config *config;
+	struct tls *tls; /* NULL: no HTTPS */
 	struct relay_node relay;
 	struct registry_shared registry;
 	struct workers *workers;
@@ -30,7 +32,7 @@ struct node_worker {
 	struct rtmp_server rtmp;
 	struct http_server http;
 	struct relay_server relay;
-	struct listener rtmp_listener, http_listener, relay_listener;
+	struct listener rtmp_listener, http_listener, https_listener, relay_listener;
 };
 
 struct node_role {

@@ -10,6 +10,7 @@
  *   CLOSING   | nothing more is heard or said               | on_closed: freed
  */
 #include "common/http/http1_parts.h"
+#include "common/http/http2.h"
 
 #include "common/base/buffer.h"
 #include "common/base/logger.h"
@@ -119,7 +120,7 @@ static void on_timer(struct timer *t) {
 	struct http1 *h = http1_of(&c->conn);
 	if (h->phase == HTTP1_SENDING)
 		check_stalled(h);
-	else if (h->parser.phase != HTTP1_BEFORE)
+	else if (h->parser.phase != HTTP1_BEFORE || (h->preface && h->preface != HTTP1_PREFACE_DECIDED))
 		refuse(h, 408, "timeout", "the request did not arrive within http.header_timeout");
 	else if (conn_queued(&c->conn)) /* it still takes an answer */
 		check_stalled(h);
@@ -211,8 +212,43 @@ static void on_resume(struct turn_task *task) {
 	resume(list_entry(task, struct http1, resume));
 }
 
+/* The client speaks HTTP/2: nothing of ours happens any more but on_closed. */
+static void turn_to_http2(struct http1 *h, struct slice rest) {
+	struct http_connection *c = &h->connection;
+	h->preface = HTTP1_PREFACE_DECIDED;
+	if (http2_begin(c)) {
+		http1_close(h, false);
+		return;
+	}
+	list_remove(&h->resume.node);
+	http2_feed(c, (struct slice){(const uint8_t *)http2_preface, HTTP2_PREFACE_SIZE});
+	http2_feed(c, rest);
+}
+
+/* A connection's first bytes tell HTTP/2 by its preface, with ALPN or by prior knowledge (RFC 9113, 3.3, 3.4). False:
+ * they are HTTP/1's, from `data` on. */
+static bool is_preface(struct http1 *h, struct slice data) {
+	size_t known = h->preface, n = 0;
+	while (n < data.size && known + n < HTTP2_PREFACE_SIZE && data.data[n] == (uint8_t)http2_preface[known + n])
+		n++;
+	if (known + n == HTTP2_PREFACE_SIZE) {
+		turn_to_http2(h, (struct slice){data.data + n, data.size - n});
+		return true;
+	}
+	if (n == data.size) {
+		h->preface = (uint8_t)(known + n);
+		http1_arm(h, http1_config(h)->http_header_timeout);
+		return true;
+	}
+	h->preface = HTTP1_PREFACE_DECIDED;
+	feed(h, (const uint8_t *)http2_preface, known);
+	return false;
+}
+
 static void on_read(struct conn *c, const uint8_t *data, size_t size) {
 	struct http1 *h = http1_of(c);
+	if (h->preface != HTTP1_PREFACE_DECIDED && is_preface(h, (struct slice){data, size}))
+		return;
 	if (h->phase == HTTP1_STREAMING || h->phase == HTTP1_CLOSING)
 		return;
 	size_t taken = feed(h, data, size);
@@ -251,9 +287,11 @@ void http_server_accept(struct http_server *s, struct listener *l) {
 		return;
 	}
 	h->connection.server = s;
+	h->connection.secure = l->tls != NULL;
 	h->exchange = (struct http_exchange){.transport = &http1_transport,
 	                                     .server = s,
 	                                     .worker = s->worker,
+	                                     .secure = l->tls != NULL,
 	                                     .fields = &h->parser.request.fields,
 	                                     .conn = &h->connection.conn,
 	                                     .remote = h->connection.remote};
@@ -273,6 +311,11 @@ void http_server_accept(struct http_server *s, struct listener *l) {
 }
 
 void http_server_stop(struct http_server *s) {
-	list_each (node, &s->connections)
-		http1_close(http1_of(&list_entry(node, struct http_connection, node)->conn), true);
+	list_each (node, &s->connections) {
+		struct http_connection *c = list_entry(node, struct http_connection, node);
+		if (c->http2)
+			http2_stop(c);
+		else
+			http1_close(http1_of(&c->conn), true);
+	}
 }

@@ -4,6 +4,7 @@
 #include "common/base/metrics.h"
 #include "common/loop/limits.h"
 #include "common/loop/listener.h"
+#include "common/loop/tls_conn.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -37,11 +38,7 @@ static void on_stream_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) 
 	if (n == 0 || c->closing)
 		return;
 	if (n < 0) {
-		uv_read_stop(stream);
-		if (c->lingering)
-			conn_close(c);
-		else
-			c->ops->on_end(c, (int)n);
+		conn_ended(c, (int)n);
 		return;
 	}
 	if (c->lingering)
@@ -49,7 +46,18 @@ static void on_stream_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) 
 	c->last_read_ms = worker_now_ms(c->worker);
 	c->read_bytes += (uint64_t)n;
 	metric_add(M_SOCKET_RECEIVED, n);
-	c->ops->on_read(c, (const uint8_t *)buf->base, (size_t)n);
+	if (c->tls)
+		tls_conn_read(c, (const uint8_t *)buf->base, (size_t)n);
+	else
+		c->ops->on_read(c, (const uint8_t *)buf->base, (size_t)n);
+}
+
+void conn_ended(struct conn *c, int error) {
+	uv_read_stop(&c->stream);
+	if (c->lingering)
+		conn_close(c);
+	else
+		c->ops->on_end(c, error);
 }
 
 /* --- the queue --- */
@@ -127,7 +135,7 @@ static void pending_consume(struct conn *c, size_t size) {
 		p->count--;
 	}
 	assert(size == 0);
-	if (!c->writing && !c->lingering)
+	if (!(c->writing && !c->tls) && !c->lingering)
 		pending_free(c);
 }
 
@@ -142,6 +150,8 @@ static int watch(struct conn *c, uint64_t ms) {
 
 /* The kernel is full: libuv watches for room by writing the first queued run. */
 static int wait_for_room(struct conn *c) {
+	if (c->tls)
+		return watch(c, c->stall_ms); /* its ciphertext waits already */
 	struct conn_slice *s = &c->pending->items[c->pending->first];
 	uv_buf_t buf = uv_buf_init((char *)s->data, (unsigned)s->size);
 	int err = uv_write(&c->pending->request, &c->stream, &buf, 1, on_written);
@@ -150,20 +160,22 @@ static int wait_for_room(struct conn *c) {
 	return err ? err : watch(c, c->stall_ms);
 }
 
-static void count_written(struct conn *c, size_t size) {
+void conn_count_written(struct conn *c, size_t size) {
 	c->written_bytes += size;
 	c->last_written_ms = worker_now_ms(c->worker);
 	metric_add(M_SOCKET_SENT, (int64_t)size);
 	metric_inc(M_SOCKET_WRITES);
 }
 
-/* One system call. Bytes taken (0 when full), or a libuv code. */
+/* One system call, or with TLS a few. Bytes taken (0 when full), or a libuv code. */
 static int write_now(struct conn *c, uv_buf_t *bufs, unsigned count) {
+	if (c->tls)
+		return tls_conn_write(c, bufs, count);
 	int n = uv_try_write(&c->stream, bufs, count);
 	if (n == UV_EAGAIN)
 		return 0;
 	if (n > 0)
-		count_written(c, (size_t)n);
+		conn_count_written(c, (size_t)n);
 	return n;
 }
 
@@ -196,7 +208,9 @@ static int flush(struct conn *c) {
 
 static void begin_linger_shutdown(struct conn *c) {
 	uv_os_fd_t fd;
-	if (uv_fileno(&c->handle, &fd) == 0)
+	if (c->tls)
+		tls_conn_say_end(c);
+	if (!c->writing && uv_fileno(&c->handle, &fd) == 0)
 		shutdown(fd, SHUT_WR);
 }
 
@@ -211,13 +225,7 @@ static void on_flush(struct turn_task *task) {
 	struct conn *c = list_entry(task, struct conn, flush);
 	if (!c->open || c->closing || c->writing)
 		return;
-	int err = flush(c);
-	if (err)
-		fail(c, err);
-	else if (c->lingering && !c->writing)
-		begin_linger_shutdown(c);
-	else if (!c->writing && c->ops->on_writable)
-		c->ops->on_writable(c);
+	conn_written(c, 0);
 }
 
 static void on_written(uv_write_t *request, int status) {
@@ -225,14 +233,17 @@ static void on_written(uv_write_t *request, int status) {
 	c->writing = false;
 	if (c->closing)
 		return; /* on_closed frees the queue */
-	if (status) {
-		fail(c, status);
-		return;
+	if (!status) {
+		size_t size = c->pending->items[c->pending->first].size;
+		conn_count_written(c, size);
+		pending_consume(c, size);
 	}
-	size_t size = c->pending->items[c->pending->first].size;
-	count_written(c, size);
-	pending_consume(c, size);
-	int err = flush(c);
+	conn_written(c, status);
+}
+
+void conn_written(struct conn *c, int status) {
+	c->writing = false;
+	int err = status ? status : flush(c);
 	if (err)
 		fail(c, err);
 	else if (c->lingering && !c->writing)
@@ -329,7 +340,7 @@ bool conn_blocked(const struct conn *c) {
 }
 
 size_t conn_queued(const struct conn *c) {
-	return c->pending ? c->pending->bytes : 0;
+	return (c->pending ? c->pending->bytes : 0) + (c->tls ? tls_conn_queued(c) : 0);
 }
 
 /* --- opening --- */
@@ -374,7 +385,7 @@ int conn_accept(struct conn *c, struct listener *l, const struct conn_ops *ops) 
 	}
 	c->limited = true;
 	metric_inc(M_ACCEPTED);
-	if (uv_accept(&l->stream, &c->stream) == 0)
+	if (uv_accept(&l->stream, &c->stream) == 0 && !(l->tls && tls_conn_open(c, l->tls)))
 		conn_begin_reading(c);
 	else
 		conn_close(c);
@@ -408,6 +419,8 @@ int conn_detach(struct conn *c) {
 	uv_os_fd_t fd;
 	if (!can_send(c) || conn_queued(c))
 		return UV_EBUSY;
+	if (c->tls)
+		return UV_ENOTSUP;
 	int err = uv_fileno(&c->handle, &fd);
 	if (err)
 		return err;
@@ -425,6 +438,8 @@ static void on_handle_closed(uv_handle_t *handle) {
 	struct worker *w = c->worker;
 	bool limited = c->limited;
 	pending_free(c);
+	if (c->tls)
+		tls_conn_free(c);
 	c->ops->on_closed(c);
 	if (limited)
 		limits_release(w);
@@ -434,6 +449,8 @@ static void on_handle_closed(uv_handle_t *handle) {
 void conn_close(struct conn *c) {
 	if (c->closing)
 		return;
+	if (c->tls && c->open)
+		tls_conn_say_end(c);
 	c->closing = true;
 	c->open = false;
 	list_remove(&c->flush.node);
@@ -441,6 +458,8 @@ void conn_close(struct conn *c) {
 		conn_connect_cancel(c);
 	if (c->pending)
 		timer_stop(&c->pending->timer);
+	if (c->tls)
+		tls_conn_stop(c);
 	uv_close(&c->handle, on_handle_closed);
 }
 
@@ -458,7 +477,8 @@ static void on_pending_due(struct timer *t) {
 /* Closing at once with bytes unread would reset the connection and take what we sent with it: so send, say that nothing
  * more comes, and wait for the peer's end. */
 void conn_close_after_send(struct conn *c, uint64_t timeout_ms) {
-	if (!can_send(c) || pending_get(c) || timer_start(&c->pending->timer, timeout_ms)) {
+	if (!can_send(c) || (c->tls && !tls_conn_established(c)) || pending_get(c) ||
+	    timer_start(&c->pending->timer, timeout_ms)) {
 		conn_close(c);
 		return;
 	}
@@ -468,13 +488,20 @@ void conn_close_after_send(struct conn *c, uint64_t timeout_ms) {
 }
 
 void conn_read_pause(struct conn *c) {
-	if (can_send(c))
-		uv_read_stop(&c->stream);
+	if (!can_send(c))
+		return;
+	uv_read_stop(&c->stream);
+	if (c->tls)
+		tls_conn_pause(c);
 }
 
 void conn_read_resume(struct conn *c) {
-	if (can_send(c) && uv_read_start(&c->stream, on_alloc, on_stream_read))
+	if (can_send(c) && !(c->tls && !tls_conn_resume(c)) && uv_read_start(&c->stream, on_alloc, on_stream_read))
 		conn_close(c);
+}
+
+struct slice conn_alpn(const struct conn *c) {
+	return c->tls ? tls_conn_alpn(c) : (struct slice){0};
 }
 
 void conn_peer(const struct conn *c, char out[ADDRESS_TEXT_MAX]) {

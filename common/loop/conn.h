@@ -1,5 +1,5 @@
 /*
- * conn.h: one stream socket (TCP or Unix) on one worker, as all protocols see it. TLS slides in here.
+ * conn.h: one stream socket (TCP or Unix, with TLS or in clear) on one worker, as all protocols see it.
  *
  * Embedded in a session. Life: conn_accept, conn_connect or conn_adopt → callbacks → conn_close → on_closed, in which
  * the session may free itself. Everything runs on the conn's worker. Callbacks may call any conn function, also
@@ -10,7 +10,11 @@
  *   open       | yes  | yes   | on_read, on_writable, on_end
  *   closing    | no-op| no-op | on_closed
  *
- * Sending never copies counted blocks. Media senders take conn_try_writev, everything else conn_send.
+ * With TLS (the listener says so) it is open from the start, but blocked until the handshake is over; on_read and
+ * on_end speak of what is inside. Counts of bytes are those of the socket.
+ *
+ * Sending never copies counted blocks, but to encrypt them. Media senders take conn_try_writev, everything else
+ * conn_send.
  */
 #pragma once
 
@@ -39,6 +43,7 @@ struct conn_ops {
 };
 
 struct conn_pending;
+struct tls_conn;
 
 struct conn {
 	union {
@@ -50,10 +55,11 @@ struct conn {
 	/* What each write looks at stands together. */
 	struct worker *worker;
 	struct conn_pending *pending; /* NULL while nothing waits */
+	struct tls_conn *tls;         /* NULL: in clear */
 	uint64_t last_written_ms;     /* loop time when the kernel last took bytes */
 	uint64_t written_bytes;
 	bool open, closing;
-	bool writing;   /* the kernel was full: the first pending run is with libuv */
+	bool writing;   /* the kernel was full: the first pending run, or ciphertext, is with libuv; or TLS has not begun */
 	bool lingering; /* conn_close_after_send: nothing is heard any more */
 	bool limited;   /* counts towards limits.connections */
 
@@ -89,8 +95,11 @@ int conn_connect(struct conn *c, struct worker *w, const struct address *to, uin
 int conn_adopt(struct conn *c, struct worker *w, int fd, bool is_unix, const struct conn_ops *ops);
 
 /* Gives the descriptor away to be adopted on another worker: a duplicate is returned and the conn closes without ending
- * the connection (on_closed follows). Nothing may be queued. A negative libuv code on failure. */
+ * the connection (on_closed follows). Nothing may be queued, and it is in clear. A negative libuv code on failure. */
 int conn_detach(struct conn *c);
+
+/* What ALPN chose (RFC 7301), once a byte has been read; empty without TLS. */
+struct slice conn_alpn(const struct conn *c);
 
 /* Stops or resumes on_read (back-pressure). */
 void conn_read_pause(struct conn *c);

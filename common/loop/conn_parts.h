@@ -11,5 +11,14 @@ int conn_init_handle(struct conn *c, bool is_unix);
 /* The socket is connected. */
 void conn_begin_reading(struct conn *c);
 
+/* Bytes that the kernel took. */
+void conn_count_written(struct conn *c, size_t size);
+
+/* Of tls_conn.c: the kernel has room again, or why not; on with the queue. */
+void conn_written(struct conn *c, int status);
+
+/* The peer ended, or reading failed: nothing is read any more, and the session hears of it. */
+void conn_ended(struct conn *c, int error);
+
 /* The conn closes while it is connecting: the requests under way end by themselves. */
 void conn_connect_cancel(struct conn *c);

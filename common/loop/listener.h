@@ -9,6 +9,7 @@
 #include "common/loop/worker.h"
 
 struct listener;
+struct tls;
 
 /* A connection waits: call conn_accept (or listener_refuse). */
 typedef void (*listener_fn)(struct listener *);
@@ -23,6 +24,7 @@ struct listener {
 	struct worker *worker;
 	listener_fn on_connection;
 	void *context;
+	struct tls *tls; /* what it accepts speaks TLS; NULL: in clear. Set by who opened it. */
 	bool open, is_unix;
 };
 

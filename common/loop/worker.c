@@ -145,6 +145,7 @@ static void worker_fini(struct worker *w) {
 	assert(err == 0); /* a handle that is still open was not held */
 	uv_mutex_destroy(&w->mailbox_lock);
 	free(w->timers.items);
+	free(w->tls_scratch);
 }
 
 static void worker_main(void *arg) {

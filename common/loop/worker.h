@@ -21,6 +21,7 @@
 struct worker;
 struct workers;
 struct message;
+struct tls_scratch;
 
 /* Runs on the receiver's thread, owns the message and frees it. */
 typedef void (*message_fn)(struct worker *receiver, struct message *);
@@ -56,6 +57,8 @@ struct worker {
 	uv_mutex_t mailbox_lock;
 	struct message *mailbox_first, **mailbox_last;
 	uv_async_t mailbox_wake;
+
+	struct tls_scratch *tls_scratch; /* tls_conn.c's buffers */
 
 	uv_thread_t thread;
 	int start_status;
