@@ -51,6 +51,7 @@ struct codec_info {
 	uint32_t sample_rate;                    /* Hz at the decoder's output */
 	uint32_t channels;                       /* at the decoder's output */
 	uint32_t samples_per_frame;              /* at sample_rate, per access unit */
+	uint32_t ac3;                            /* AC-3, E-AC-3: their header's fields, packed as codec_ac3_pack does */
 	char rfc6381[48];                        /* the `codecs` parameter, e.g. "avc1.64001f"; "" unknown */
 };
 
@@ -65,6 +66,25 @@ int codec_info_read(struct codec_info *out, uint32_t fourcc, struct slice config
  * an Opus packet, all of AC-3, E-AC-3 and MP3. True if something was added; what is known already is not looked at
  * again. */
 bool codec_info_learn(struct codec_info *info, struct slice frame);
+
+/* What the header of an AC-3 or E-AC-3 syncframe says (ETSI TS 102 366 4.3, E.1.2), as MP4's dac3 and dec3 ask it. */
+struct codec_ac3 {
+	unsigned fscod, bsid, bsmod, acmod, lfeon;
+	unsigned rate; /* AC-3: bit_rate_code (F.4); E-AC-3: kbit/s, 13 bits */
+};
+
+static inline uint32_t codec_ac3_pack(struct codec_ac3 a) {
+	return a.fscod << 25 | a.bsid << 20 | a.bsmod << 17 | a.acmod << 14 | a.lfeon << 13 | (a.rate & 0x1fff);
+}
+
+static inline struct codec_ac3 codec_ac3_unpack(uint32_t v) {
+	return (struct codec_ac3){.fscod = v >> 25 & 3,
+	                          .bsid = v >> 20 & 0x1f,
+	                          .bsmod = v >> 17 & 7,
+	                          .acmod = v >> 14 & 7,
+	                          .lfeon = v >> 13 & 1,
+	                          .rate = v & 0x1fff};
+}
 
 enum { FOURCC_TEXT_SIZE = 5 };
 

@@ -28,6 +28,7 @@ static void fill_track(Weir__Relay__Track *t, Weir__Relay__CodecInfo *i, const s
 	i->sample_rate = info->sample_rate;
 	i->channels = info->channels;
 	i->samples_per_frame = info->samples_per_frame;
+	i->ac3 = info->ac3;
 	i->rfc6381 = (char *)info->rfc6381;
 	weir__relay__track__init(t);
 	t->id = from->id;
@@ -215,7 +216,8 @@ static int read_track(struct track *out, const Weir__Relay__Track *t) {
 		                                .constraint = (uint8_t)i->constraint,
 		                                .sample_rate = i->sample_rate,
 		                                .channels = i->channels,
-		                                .samples_per_frame = i->samples_per_frame};
+		                                .samples_per_frame = i->samples_per_frame,
+		                                .ac3 = i->ac3};
 		if (take_text(out->info.rfc6381, sizeof out->info.rfc6381, i->rfc6381))
 			return UV_EINVAL;
 	}

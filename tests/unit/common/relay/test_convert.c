@@ -73,6 +73,7 @@ Test(relay_convert, a_mark_brings_its_tracks_with_configurations_and_metadata) {
 	t->base_us = 123456;
 	t->metadata = bytes_copy("meta", 4);
 	t->items[0].info.width = 1280;
+	t->items[0].info.ac3 = 0x4f20001;
 	t->items[0].frame_ticks = 3003;
 	t->items[0].part_frames = 10;
 	t->items[0].part_target_ms = 335;
@@ -96,6 +97,7 @@ Test(relay_convert, a_mark_brings_its_tracks_with_configurations_and_metadata) {
 	cr_assert_eq(m->tracks->base_us, 123456);
 	cr_assert_eq(m->tracks->metadata->size, 4);
 	cr_assert_eq(m->tracks->items[0].info.width, 1280);
+	cr_assert_eq(m->tracks->items[0].info.ac3, 0x4f20001);
 	cr_assert_eq(m->tracks->items[0].frame_ticks, 3003);
 	cr_assert_eq(m->tracks->items[0].part_frames, 10);
 	cr_assert_eq(m->tracks->items[0].part_target_ms, 335);
