@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "common/base/list.h"
 #include "common/package/runs.h"
 #include "common/stream/part_rule.h"
 #include "common/stream/tracks.h"
@@ -35,6 +36,7 @@ struct segment_sample {
 
 /* A stretch without a break for DASH: same epoch, discontinuity number, anchor and configurations. The store's own. */
 struct segment_period {
+	struct list node;
 	uint64_t epoch;
 	uint32_t discontinuity;
 	uint32_t configs; /* hash of all tracks' configurations */
@@ -62,10 +64,12 @@ struct segment {
 	struct bytes *init; /* the initialisation that it needs; a reference */
 	uint32_t init_id;   /* its hash, for its name */
 	struct segment_part *parts;
-	uint32_t part_count;            /* parts of low-latency DASH; all of them, joined, are the segment */
+	uint32_t part_count;            /* parts all of them, joined, are the segment */
 	uint32_t listed;                /* of them in HLS playlists: the first so many */
 	struct segment_sample *samples; /* its frames, for other containers */
 	uint32_t sample_count;
+	uint32_t part_capacity, sample_capacity;
+	struct runs *ts;  /* of the key track: the number as MPEG-TS, once asked for (ts_segment.h) */
 	size_t size;      /* bytes of its parts */
 	size_t memory;    /* bytes that it keeps in memory, for metrics */
 	uint64_t left_ms; /* when it left the playlist; 0: it has not */

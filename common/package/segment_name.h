@@ -13,6 +13,8 @@
  */
 #pragma once
 
+#include "common/base/bytes.h"
+
 #include <stdint.h>
 
 #define PACKAGE_TS "ts" /* stands for a track in URLs: the source rendition's tracks in one MPEG-TS */
@@ -34,3 +36,6 @@ int segment_name_parse(struct segment_name *out, const char *epoch, const char *
 
 /* EPOCH/FILE. */
 void segment_name_print(const struct segment_name *n, char out[SEGMENT_NAME_MAX]);
+
+/* What NAME_INIT's `init` is: FNV-1a, 32 bits, of an initialisation's bytes. */
+uint32_t segment_init_id(struct slice init);

@@ -54,6 +54,9 @@ struct segment_range {
 };
 struct segment_range segment_track_range(const struct segment_track *t);
 
+/* Whether the newest Tracks still have it; a track that went away is listed until its segments have had their time. */
+bool segment_track_current(const struct segment_track *t);
+
 /* The newest Tracks revision, for TARGETDURATION; NULL before the first mark. */
 const struct tracks *segment_store_tracks(const struct segment_store *s);
 
@@ -109,10 +112,12 @@ struct segment_begin {
 	uint64_t epoch;
 	const struct mark *mark;
 	const struct track *track; /* in mark->tracks */
-	struct bytes *init;        /* the store takes a reference */
+	struct bytes *init;        /* the segment takes a reference; NULL for gaps */
+	uint32_t init_id;
 };
 
-/* A new open segment. UV_EEXIST: it is here already, and not holed; UV_ENOMEM. A holed one is replaced: the new one
+/* A new open segment. UV_EEXIST: it is here already and not holed, or segments of an
+ * older epoch have passed its number; UV_ENOMEM. A holed one is replaced: the new one
  * begins empty. */
 int segment_store_open(struct segment_store *s, const struct segment_begin *b, struct segment **out);
 
@@ -123,8 +128,8 @@ int segment_add_part(struct segment *s, const struct segment_part *part);
 /* It is complete, or a gap if it has no frame, and ends at `end_us`. */
 void segment_close(struct segment *s, int64_t end_us);
 
-/* Gaps in the track for the numbers [first, last], which share the time from `start_us` to `end_us`, each at most a
- * target duration long. `b` tells epoch, mark and track of the segment behind them. */
+/* Gaps in the track for the missing numbers of [first, last], which share the time from `start_us` to `end_us`, each at
+ * most a target duration long. `b` tells epoch, mark and track of the segment behind them. */
 int segment_store_skip(struct segment_store *s, const struct segment_begin *b, uint64_t first, uint64_t last,
                        int64_t start_us, int64_t end_us);
 
