@@ -1,0 +1,20 @@
+/*
+ * dash.h: the MPD of a store's segments (ISO/IEC 23009-1): dynamic, static after the end. Pure.
+ *
+ * URLs are those of HLS: TRACK/EPOCH/$Number$.m4s relative to the MPD, which lies beside index.m3u8.
+ */
+#pragma once
+
+#include "common/base/buffer.h"
+#include "common/package/segment_store.h"
+
+struct dash_options {
+	bool low_latency;     /* the open segment is announced, and may be fetched while it grows */
+	int64_t now_us;       /* wall time, µs since the Unix epoch: publishTime */
+	int64_t latency_ms;   /* wanted latency for ServiceDescription; 0: 3 parts and a segment's length, by the tracks */
+	const char *time_url; /* where the clock is told in ISO form; NULL: no UTCTiming */
+	const char *query;    /* behind every media URL, without `?`; NULL or "": nothing */
+};
+
+/* 0; UV_EAGAIN: nothing can be announced yet; UV_ENOMEM. */
+int dash_write(const struct segment_store *s, const struct dash_options *o, struct buffer *out);

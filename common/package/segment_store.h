@@ -1,0 +1,141 @@
+/*
+ * segment_store.h: where a stream's segments live, by (track, epoch, number). Nothing else holds segments.
+ *
+ * One store a stream and node, on the stream's home worker. Packagers put segments in (packager.h; several may: the one
+ * that follows the log, one for each further rendition, one that fills a hole from fetched entries), playlists and
+ * HTTP read. No clock: the caller says how late it is.
+ *
+ *   numbers:   … 7 8 9 10 11 12 13            of a track
+ *                ├──────────┤                 kept, no longer listed: fetchable for 3 target durations
+ *                           ├──────────▶      the range that playlists list: at most `window` whole ones, then the open
+ * one
+ *
+ * The range ends before the first number that is missing or holed, whatever has come after it: what is advertised can
+ * never be withdrawn, and a number cannot be put in later. Fill the hole, or give it up (it becomes a gap).
+ */
+#pragma once
+
+#include "common/base/list.h"
+#include "common/package/segment.h"
+#include "common/package/segment_name.h"
+
+struct segment_store;
+
+struct segment_track {
+	struct list node;
+	char name[TRACK_NAME_MAX];
+	char rendition[TRACK_NAME_MAX];
+	enum track_kind kind;
+	uint32_t id;
+	struct segment_store *store;
+	struct segment **items; /* by number, ascending */
+	size_t count, capacity;
+	uint64_t floor; /* nothing below it is ever listed */
+};
+
+/* `window`: whole segments in playlists (package.window). NULL when memory is out. */
+struct segment_store *segment_store_new(uint32_t window);
+void segment_store_free(struct segment_store **s);
+
+/* --- who reads --- */
+
+const struct segment_track *segment_store_track(const struct segment_store *s, const char *name);
+
+/* Tracks in the order in which they came: segment_store_next(s, NULL) is the first; NULL: no more. */
+const struct segment_track *segment_store_next(const struct segment_store *s, const struct segment_track *after);
+
+/* The segment, whether listed or not, but never a holed one; NULL: not here. */
+const struct segment *segment_store_find(const struct segment_store *s, const char *track, uint64_t epoch,
+                                         uint64_t number);
+
+/* What a playlist lists of a track, oldest first: items[first … first + count); the last one may be open. */
+struct segment_range {
+	size_t first, count;
+};
+struct segment_range segment_track_range(const struct segment_track *t);
+
+/* Whether the newest Tracks still have it; a track that went away is listed until its segments have had their time. */
+bool segment_track_current(const struct segment_track *t);
+
+/* The newest Tracks revision, for TARGETDURATION; NULL before the first mark. */
+const struct tracks *segment_store_tracks(const struct segment_store *s);
+
+/* The run has ended (a reason) and playlists are final. */
+bool segment_store_ended(const struct segment_store *s);
+
+enum segment_answer {
+	SEGMENT_HERE, /* `runs` are all of it */
+	SEGMENT_WAIT, /* announced but not whole: ask again after on_part or on_segment */
+	SEGMENT_NONE, /* 404 */
+};
+
+struct segment_reply {
+	struct runs *runs; /* a reference for the caller; of SEGMENT_HERE */
+	bool tentative;    /* send no-store */
+	bool is_init;
+};
+
+/* What a URL names. A segment is WAIT while it is open, a part while it is the next of an open segment, or the first of
+ * the next segment. `track` may be PACKAGE_TS for NAME_TS. UV_ENOMEM is told as SEGMENT_WAIT would be wrong: NONE. */
+enum segment_answer segment_store_ask(struct segment_store *s, const char *track, const struct segment_name *name,
+                                      struct segment_reply *out);
+
+/* Bytes in memory, segments kept, and segments that lack frames now: for metrics and to fetch what is missing. */
+struct segment_usage {
+	size_t bytes, segments, holed;
+};
+struct segment_usage segment_store_usage(const struct segment_store *s);
+
+/* The numbers [*first, *last] that keep the track's range from growing, because they are missing or holed, before some
+ * that are here; false: none. */
+bool segment_track_hole(const struct segment_track *t, uint64_t *first, uint64_t *last);
+
+/* --- who owns it --- */
+
+/* From now on nothing may come in front of what is listed: call it before the first playlist is handed out. */
+void segment_store_publish(struct segment_store *s);
+
+/* Missing or holed numbers, of all tracks, that are followed by others become gaps. */
+int segment_store_give_up(struct segment_store *s);
+
+/* Marks what left the playlists at `now_ms` and frees what left them 3 target durations ago. Now and then, e.g. at each
+ * on_segment. */
+void segment_store_expire(struct segment_store *s, uint64_t now_ms);
+
+/* --- for packagers --- */
+
+/* The track of that name, made if need be; NULL when memory is out. */
+struct segment_track *segment_store_add_track(struct segment_store *s, const struct track *t);
+
+/* What begins a segment. */
+struct segment_begin {
+	uint64_t epoch;
+	const struct mark *mark;
+	const struct track *track; /* in mark->tracks */
+	struct bytes *init;        /* the segment takes a reference; NULL for gaps */
+	uint32_t init_id;
+};
+
+/* A new open segment. UV_EEXIST: it is here already and not holed, or segments of an
+ * older epoch have passed its number; UV_ENOMEM. A holed one is replaced: the new one
+ * begins empty. */
+int segment_store_open(struct segment_store *s, const struct segment_begin *b, struct segment **out);
+
+/* Adds a sample (a reference of its own) or a part (takes over `runs`, also on failure) to an open segment. */
+int segment_add_sample(struct segment *s, struct entry *frame, uint32_t duration);
+int segment_add_part(struct segment *s, const struct segment_part *part);
+
+/* It is complete, or a gap if it has no frame, and ends at `end_us`. */
+void segment_close(struct segment *s, int64_t end_us);
+
+/* Gaps in the track for the missing numbers of [first, last], which share the time from `start_us` to `end_us`, each at
+ * most a target duration long. `b` tells epoch, mark and track of the segment behind them. */
+int segment_store_skip(struct segment_store *s, const struct segment_begin *b, uint64_t first, uint64_t last,
+                       int64_t start_us, int64_t end_us);
+
+/* A track's segment cannot be made whole (memory, a hole). */
+void segment_spoil(struct segment *s);
+
+/* The revision that a mark brings, and the end of the run. */
+void segment_store_note_tracks(struct segment_store *s, struct tracks *t);
+void segment_store_end(struct segment_store *s);
