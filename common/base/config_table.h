@@ -58,4 +58,5 @@ CONFIG_APP(int,        package, window, BOTH, "6", 3, 100000, "", "Segments kept
 CONFIG_APP(duration,   edge, wait_publish, EDGE, "10s", 0, 600000, "", "How long a viewer waits for a name that nobody publishes")
 CONFIG_APP(duration,   edge, linger, EDGE, "10s", 0, 3600000, "", "How long a stream is kept after its last viewer")
 CONFIG_APP(duration,   edge, history, EDGE, "0s", 0, 3600000, "", "Media a new RTMP or HTTP-FLV viewer begins with. 0: from the newest keyframe")
+CONFIG_APP(bool,       edge, session_urls, EDGE, "true", 0, 0, "", "HLS playlists carry a session's key, by which viewers are counted. false: they are counted by address and agent, and caches may share the multivariant playlist")
 /* clang-format on */
