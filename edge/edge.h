@@ -12,7 +12,7 @@ struct edge {
 	struct node_worker base; /* first: the node knows this struct by it */
 	struct link_pool pool;
 	struct registry *registry;
-	struct list flv_viewers;
+	struct list stream_viewers;
 	struct packagings packagings;
 	uint64_t announced_epoch; /* the newest claim passed on to edges below */
 };

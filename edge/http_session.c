@@ -144,12 +144,12 @@ size_t http_sessions_count(const struct http_sessions *t) {
 void http_sessions_list(const struct http_sessions *t, uint64_t now_ms, json_t *array) {
 	struct http_session *s, *next;
 	HASH_ITER(hh, t->table, s, next) {
-		json_array_append_new(
-		    array, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", s->id, "protocol",
-		                     protocol_of(s), "state", "playing", "stream", s->name.text, "remote", s->remote, "agent",
-		                     s->agent, "age_ms", (json_int_t)(now_ms - s->began_ms), "idle_ms",
-		                     (json_int_t)(now_ms - s->asked_ms), "requests", (json_int_t)s->requests, "sent_bytes",
-		                     (json_int_t)s->bytes));
+		json_array_append_new(array,
+		                      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", s->id, "protocol",
+		                                protocol_of(s), "state", "playing", "stream", s->name.text, "remote", s->remote,
+		                                "agent", s->agent, "age_ms", (json_int_t)(now_ms - s->began_ms), "idle_ms",
+		                                (json_int_t)(now_ms - s->asked_ms), "requests", (json_int_t)s->requests,
+		                                "sent_bytes", (json_int_t)s->bytes));
 	}
 }
 

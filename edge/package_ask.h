@@ -33,11 +33,11 @@ enum { PACKAGE_SESSION_SIZE = 33, PACKAGE_AGENT_SIZE = 64 };
 struct package_question {
 	enum package_what what;
 	struct stream_name name;
-	char track[TRACK_NAME_MAX]; /* "ts" for all tracks in MPEG-TS; "" where there is none */
+	char track[TRACK_NAME_MAX];         /* "ts" for all tracks in MPEG-TS; "" where there is none */
 	struct segment_name media;          /* of PACKAGE_MEDIA */
 	struct hls_directives reload;       /* of PACKAGE_PLAYLIST */
 	char session[PACKAGE_SESSION_SIZE]; /* as the URL has it; "" */
-	char remote[ADDRESS_TEXT_MAX]; /* who asks, for sessions that have no key */
+	char remote[ADDRESS_TEXT_MAX];      /* who asks, for sessions that have no key */
 	char agent[PACKAGE_AGENT_SIZE];
 };
 
@@ -77,8 +77,8 @@ struct package_ask {
 	struct message sent, dropped;
 
 	/* the home worker's */
-	struct list node;    /* among those that wait */
-	struct timer wait;   /* it is answered by then */
+	struct list node;  /* among those that wait */
+	struct timer wait; /* it is answered by then */
 	struct packaging *packaging;
 	uint32_t parts_sent; /* of a segment that grows */
 	bool begun;          /* an answer with `more` has gone */

@@ -12,7 +12,7 @@
 enum {
 	SWEEP_MS = 1000,
 	FETCH_AGAIN_MS = 100,
-	FETCH_TRIES = 20,      /* two seconds, then what is missing is given up */
+	FETCH_TRIES = 20, /* two seconds, then what is missing is given up */
 	SESSION_LEAST_MS = 10000,
 };
 
@@ -350,7 +350,8 @@ static struct packaging *find(const struct edge *e, const struct stream_name *na
 /* The one whose run has that segment. */
 static struct packaging *find_with(struct edge *e, const struct package_question *q) {
 	struct packaging *p = find(e, &q->name);
-	if (q->what != PACKAGE_MEDIA || (p && p->store && segment_store_find(p->store, q->track, q->media.epoch, q->media.number)))
+	if (q->what != PACKAGE_MEDIA ||
+	    (p && p->store && segment_store_find(p->store, q->track, q->media.epoch, q->media.number)))
 		return p;
 	list_each (node, &e->packagings.ended) {
 		struct packaging *old = list_entry(node, struct packaging, ended_node);

@@ -7,10 +7,9 @@
  *   phase   | what it does                                        | leaves by
  *   WAITING | the stream is not here yet: asks wait                | its log comes: HISTORY; no ask waits: freed
  *   HISTORY | fetches what is older than the log, for the window   | had it, or it cannot be had: LIVE
- *   LIVE    | packages what comes; fetches what a lagging link     | the stream ends: ENDED; nobody asks for long: freed
- *           | left out, in order                                   |
- *   ENDED   | playlists are final; another run of the name gets a  | a while later: freed
- *           | packaging of its own                                 |
+ *   LIVE    | packages what comes; fetches what a lagging link     | the stream ends: ENDED; nobody asks for long:
+ * freed | left out, in order                                   | ENDED   | playlists are final; another run of the name
+ * gets a  | a while later: freed | packaging of its own                                 |
  */
 #pragma once
 

@@ -34,6 +34,7 @@ CONFIG_NODE(string,    relay, secret, BOTH, "", 0, 0, "empty", "Shared secret of
 CONFIG_NODE(duration,  relay, ping_interval, BOTH, "1s", 50, 60000, "", "Time between pings on a link")
 CONFIG_NODE(duration,  relay, dead_after, BOTH, "3s", 100, 600000, "", "A link silent for so long is dead")
 CONFIG_NODE(duration,  relay, backoff_max, BOTH, "1s", 50, 60000, "", "Longest wait between attempts to reconnect a link; the first is 50 ms, each doubles, with jitter")
+CONFIG_NODE(duration,  relay, max_lag, BOTH, "5s", 100, 3600000, "", "A stream on a link that has fallen so much further behind is skipped to its newest keyframe")
 CONFIG_NODE(enum,      registry, backend, BOTH, "static", 0, 0, "static,redis", "Where the map from stream to origin is kept: static (edges ask the origins that registry.origins lists) or redis")
 CONFIG_NODE(addresses, registry, origins, EDGE, "127.0.0.1:1950", 0, 0, "", "Relay addresses of the origins, for the static registry")
 CONFIG_NODE(address,   registry, redis, BOTH, "127.0.0.1:6379", 0, 0, "", "The Redis server that keeps the map")

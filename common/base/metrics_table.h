@@ -30,7 +30,7 @@ METRIC(M_SUBSCRIPTIONS, GAUGE, "weir_relay_subscriptions", "", "Streams sent to 
 METRIC(M_LOGS, GAUGE, "weir_logs", "", "Rendition logs, views and mirrors alive")
 METRIC(M_LOG_BYTES, GAUGE, "weir_log_bytes", "", "Bytes referenced by rendition logs, views and mirrors")
 METRIC(M_FRAMES_IN, COUNTER, "weir_frames_received_total", "", "Frames appended to rendition logs")
-METRIC(M_OVERRUNS, COUNTER, "weir_cursor_overruns_total", "", "Readers moved to the newest keyframe because they fell out of the log")
+METRIC(M_OVERRUNS, COUNTER, "weir_cursor_overruns_total", "", "Readers moved to the newest keyframe: they fell out of the log, or too far behind")
 METRIC(M_SPLICES, COUNTER, "weir_timeline_splices_total", "", "Timestamp jumps spliced at ingest")
 METRIC(M_FRAMES_DROPPED, COUNTER, "weir_frames_dropped_total", "", "Frames refused at ingest: before a keyframe, without a configuration, or unreadable")
 METRIC(M_REGISTRY_UP, GAUGE, "weir_registry_connections", "", "Connections to Redis that are up: two a worker")
