@@ -1,11 +1,12 @@
 /*
- * main.c of weir-edge: relays streams from origins and serves viewers by RTMP and HTTP-FLV; takes publishers and passes
- * them on.
+ * main.c of weir-edge: relays streams from origins and serves viewers by RTMP, HTTP-FLV, HLS and DASH; takes publishers
+ * and passes them on.
  */
 #include "edge/edge.h"
 #include "edge/forward.h"
 #include "edge/upstream.h"
-#include "edge/viewer_flv.h"
+#include "edge/viewer_http.h"
+#include "edge/viewer_stream.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -81,7 +82,8 @@ static void describe_stream(struct stream *s, json_t *object) {
 
 static void list_sessions(struct worker *w, json_t *array) {
 	rtmp_server_each(&node_worker_of(w)->rtmp, admin_add_rtmp_session, array);
-	viewer_flv_list(edge_of(w), array);
+	viewer_stream_list(edge_of(w), array);
+	packagings_list_sessions(edge_of(w), array);
 }
 
 static void add_link(const struct link *l, void *context) {
@@ -115,11 +117,19 @@ static const struct admin_providers providers = {
 
 /* --- life --- */
 
-static const struct http_route routes[] = {{HTTP_GET_METHOD, "/{app}/{name}.flv", viewer_flv}};
+static const struct http_route routes[] = {
+    {HTTP_GET_METHOD, "/{app}/{name}.flv", viewer_stream_flv},
+    {HTTP_GET_METHOD, "/{app}/{name}.ts", viewer_stream_ts},
+    {HTTP_GET_METHOD, "/{app}/{name}/index.m3u8", viewer_http_multivariant},
+    {HTTP_GET_METHOD, "/{app}/{name}/manifest.mpd", viewer_http_manifest},
+    {HTTP_GET_METHOD, "/{app}/{name}/{track}/index.m3u8", viewer_http_playlist},
+    {HTTP_GET_METHOD, "/{app}/{name}/{track}/{epoch}/{file}", viewer_http_media},
+};
 
 static int start(struct node_worker *n) {
 	struct edge *e = (struct edge *)n;
-	list_init(&e->flv_viewers);
+	list_init(&e->stream_viewers);
+	packagings_init(&e->packagings);
 	n->rtmp.may_play = n->rtmp.may_publish = true;
 	n->relay.wait_for_streams = n->relay.take_publishers = true;
 	n->relay.locate_above = locate_above;
@@ -136,6 +146,7 @@ static int start(struct node_worker *n) {
 
 static void stop(struct node_worker *n) {
 	struct edge *e = (struct edge *)n;
+	packagings_stop(e);
 	if (e->registry)
 		registry_stop(e->registry);
 	if (e->pool.worker)

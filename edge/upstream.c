@@ -293,6 +293,16 @@ void upstream_ask(void *context, const struct stream_name *name, registry_locate
 	give_answer(a);
 }
 
+/* --- fetching --- */
+
+int upstream_fetch(struct stream *stream, struct fetch *f, const char *rendition, const struct fetch_range *range,
+                   const struct fetch_ops *ops) {
+	const struct source *s = stream->role;
+	if (!s || !s->pull.upstream || !s->pull.upstream->up)
+		return UV_ENOTCONN;
+	return fetch_begin(f, s->pull.upstream, &stream->name, rendition, range, ops);
+}
+
 /* --- the API --- */
 
 const char *upstream_origin(const struct stream *stream) {

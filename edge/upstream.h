@@ -12,7 +12,7 @@
 #pragma once
 
 #include "common/registry/registry.h"
-#include "common/relay/pool.h"
+#include "common/relay/fetch.h"
 #include "common/stream/stream.h"
 
 struct edge;
@@ -37,6 +37,10 @@ struct upstream *upstream_located(struct edge *e, const struct registry_location
 
 /* The registry's question to all origins (struct registry_role). */
 void upstream_ask(void *context, const struct stream_name *name, registry_locate_fn answer, void *answer_context);
+
+/* Entries that the stream's log has not (fetch.h), asked from where it is pulled. 0; UV_ENOTCONN: from nowhere now. */
+int upstream_fetch(struct stream *s, struct fetch *f, const char *rendition, const struct fetch_range *range,
+                   const struct fetch_ops *ops);
 
 /* For the API: the origin's address and what is going on. */
 const char *upstream_origin(const struct stream *s);

@@ -18,6 +18,9 @@ enum { ROLES_ORIGIN = CONFIG_ORIGIN, ROLES_EDGE = CONFIG_EDGE, ROLES_BOTH = CONF
 	 help,                                                                                                             \
 	 offsetof(struct holder, section##_##name)},
 
+/* <stdbool.h>'s macro would expand on a type's way to ROW. */
+#pragma push_macro("bool")
+#undef bool
 const struct config_row config_rows[CONFIG_ROW_COUNT] = {
 #define CONFIG_NODE(...) ROW(false, config_node, __VA_ARGS__)
 #define CONFIG_APP(...) ROW(true, config_app, __VA_ARGS__)
@@ -25,6 +28,7 @@ const struct config_row config_rows[CONFIG_ROW_COUNT] = {
 #undef CONFIG_NODE
 #undef CONFIG_APP
 };
+#pragma pop_macro("bool")
 
 const struct config_row *config_row_find(const char *section, const char *name) {
 	for (size_t i = 0; i < CONFIG_ROW_COUNT; i++)

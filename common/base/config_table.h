@@ -41,6 +41,7 @@ CONFIG_NODE(string,    relay, secret, BOTH, "", 0, 0, "empty", "Shared secret of
 CONFIG_NODE(duration,  relay, ping_interval, BOTH, "1s", 50, 60000, "", "Time between pings on a link")
 CONFIG_NODE(duration,  relay, dead_after, BOTH, "3s", 100, 600000, "", "A link silent for so long is dead")
 CONFIG_NODE(duration,  relay, backoff_max, BOTH, "1s", 50, 60000, "", "Longest wait between attempts to reconnect a link; the first is 50 ms, each doubles, with jitter")
+CONFIG_NODE(duration,  relay, max_lag, BOTH, "5s", 100, 3600000, "", "A stream on a link that has fallen so much further behind is skipped to its newest keyframe")
 CONFIG_NODE(enum,      registry, backend, BOTH, "static", 0, 0, "static,redis", "Where the map from stream to origin is kept: static (edges ask the origins that registry.origins lists) or redis")
 CONFIG_NODE(addresses, registry, origins, EDGE, "127.0.0.1:1950", 0, 0, "", "Relay addresses of the origins, for the static registry")
 CONFIG_NODE(address,   registry, redis, BOTH, "127.0.0.1:6379", 0, 0, "", "The Redis server that keeps the map")
@@ -67,4 +68,5 @@ CONFIG_APP(duration,   edge, linger, EDGE, "10s", 0, 3600000, "", "How long a st
 CONFIG_APP(duration,   edge, merge, EDGE, "adaptive", 0, 1000, "adaptive", "How long frames to RTMP and HTTP-FLV viewers wait for each other, to leave in one write. 0: each leaves at once; adaptive: at once while the worker has time, up to edge.merge_max as it gets busy")
 CONFIG_APP(duration,   edge, merge_max, EDGE, "350ms", 0, 1000, "", "Longest that frames wait for each other when edge.merge is adaptive")
 CONFIG_APP(duration,   edge, history, EDGE, "0s", 0, 3600000, "", "Media a new RTMP or HTTP-FLV viewer begins with. 0: from the newest keyframe")
+CONFIG_APP(bool,       edge, session_urls, EDGE, "true", 0, 0, "", "HLS playlists carry a session's key, by which viewers are counted. false: they are counted by address and agent, and caches may share the multivariant playlist")
 /* clang-format on */

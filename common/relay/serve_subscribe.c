@@ -21,6 +21,7 @@ struct subscription {
 	uint64_t handle;
 	uint64_t epoch, sequence; /* what the puller has */
 	int64_t history_us;
+	int64_t behind_us; /* what it may be behind the newest entry: what it began with, and relay.max_lag */
 	bool need_head, live, full;
 	UT_hash_handle hh;
 };
@@ -44,6 +45,29 @@ static void send_item(struct subscription *b, const struct log_item *item) {
 		link_send_block(b->serve->link, (struct bytes *)item->object);
 }
 
+/* Media time from the cursor to the newest entry. */
+static int64_t lag_us(const struct cursor *c) {
+	const struct log *l = c->log;
+	uint64_t from = c->position > l->first ? c->position : l->first;
+	return from < l->next ? log_at(l, l->next - 1)->time_us - log_at(l, from)->time_us : 0;
+}
+
+static void on_skipped(struct subscription *b) {
+	b->need_head = true;
+	log_peer_warn("relay link lags: skipped to the newest keyframe", log_str("stream", b->name.text),
+	              log_str("peer", b->serve->link->peer));
+}
+
+/* A link that lags delivers the present rather than all of the past; who packages fetches what was left out. */
+static void skip_lag(struct subscription *b) {
+	uint64_t key;
+	if (lag_us(&b->cursor) <= b->behind_us || !log_newest_key(b->cursor.log, &key) || key <= b->cursor.position)
+		return;
+	cursor_skip(&b->cursor);
+	metric_inc(M_OVERRUNS);
+	on_skipped(b);
+}
+
 static void on_ready(struct cursor *c) {
 	struct subscription *b = list_entry(c, struct subscription, cursor);
 	struct link *l = b->serve->link;
@@ -58,9 +82,7 @@ static void on_ready(struct cursor *c) {
 		if (r == CURSOR_EMPTY)
 			return;
 		if (r == CURSOR_OVERRUN) {
-			b->need_head = true;
-			log_peer_warn("relay link lags: skipped to the newest keyframe", log_str("stream", b->name.text),
-			              log_str("peer", l->peer));
+			on_skipped(b);
 			continue;
 		}
 		bool end = item->flags & ITEM_END;
@@ -81,6 +103,7 @@ void serve_subscriptions_writable(struct serve *s) {
 		if (!b->full)
 			continue;
 		b->full = false;
+		skip_lag(b);
 		cursor_resume(&b->cursor);
 	}
 }
@@ -127,6 +150,8 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	b->live = true;
 	metric_inc(M_SUBSCRIPTIONS);
 	bool resumed = open_cursor(b, log);
+	const struct config *config = streams_config(b->serve->server->worker->streams);
+	b->behind_us = lag_us(&b->cursor) + config_node(config)->relay_max_lag * 1000;
 	log_peer_info("relay subscription started", log_str("stream", b->name.text), log_str("peer", b->serve->link->peer),
 	              log_u64("run", info->run), log_u64("epoch", info->epoch), log_str("resumed", resumed ? "yes" : "no"));
 	send_accepted(b, info, resumed);

@@ -5,7 +5,8 @@ import threading
 
 
 class Cable:
-    """Listens on `port` and passes everything on to `target`. `cut` ends every connection and lets none through until `mend`."""
+    """Listens on `port` and passes everything on to `target`. `cut` ends every connection and lets none through until
+    `mend`; `hold` lets nothing pass until `release`, and ends nothing."""
 
     def __init__(self, target):
         self.target = target
@@ -13,6 +14,8 @@ class Cable:
         self.port = self.listener.getsockname()[1]
         self.lock = threading.Lock()
         self.whole = True
+        self.flowing = threading.Event()
+        self.flowing.set()
         self.pairs = {}  # socket → the other end
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.listener, selectors.EVENT_READ)
@@ -33,8 +36,15 @@ class Cable:
         with self.lock:
             self.whole = True
 
+    def hold(self):
+        self.flowing.clear()
+
+    def release(self):
+        self.flowing.set()
+
     def close(self):
         self.closing = True
+        self.flowing.set()
         self.bell.send(b"x")
         self.thread.join(10)
         assert not self.thread.is_alive(), "the cable's thread hangs"
@@ -76,6 +86,7 @@ class Cable:
     def _run(self):
         while not self.closing:
             for key, _ in self.selector.select():
+                self.flowing.wait()
                 with self.lock:
                     if key.fileobj is self.listener:
                         self._accept()

@@ -1,8 +1,8 @@
 /*
- * viewer_flv.c: a sibling of RTMP's player: a mirror of the FLV view, a sender on its log, and nothing to do with
+ * viewer_stream.c: a sibling of RTMP's player: a mirror of the form's view, a sender on its log, and nothing to do with
  * frames.
  */
-#include "edge/viewer_flv.h"
+#include "edge/viewer_stream.h"
 #include "edge/edge.h"
 
 #include "common/base/logger.h"
@@ -10,6 +10,7 @@
 #include "common/base/random.h"
 #include "common/mux/flv_tag.h"
 #include "common/mux/flv_view.h"
+#include "common/mux/ts_view.h"
 #include "common/stream/mirror.h"
 #include "common/stream/sender.h"
 #include "common/stream/stream.h"
@@ -19,8 +20,20 @@
 #include <string.h>
 #include <uv.h>
 
+/* What differs. */
+struct form {
+	const char *name, *content_type;
+	const struct view_ops *plain, *chunked;
+	enum metric viewers;
+	bool file_header; /* FLV's */
+};
+
+static const struct form flv = {"flv", "video/x-flv", &flv_view_ops, &flv_chunked_view_ops, M_VIEWERS_FLV, true};
+static const struct form ts = {"ts", "video/mp2t", &ts_view_ops, &ts_chunked_view_ops, M_VIEWERS_TS, false};
+
 struct viewer {
 	struct list node;
+	const struct form *form;
 	struct http_exchange *exchange; /* NULL: over */
 	struct edge *edge;
 	struct stream_name name;
@@ -40,9 +53,9 @@ static const struct config_app *config_of(const struct viewer *v) {
 /* The viewer is over; its exchange is dealt with by the caller. */
 static void viewer_free(struct viewer *v, const char *why) {
 	if (v->playing) {
-		metric_dec(M_VIEWERS_FLV);
-		log_peer_info("flv viewer left", log_str("stream", v->name.text), log_str("session", v->id),
-		              log_str("remote", v->exchange->remote), log_str("reason", why),
+		metric_dec(v->form->viewers);
+		log_peer_info("http viewer left", log_str("stream", v->name.text), log_str("protocol", v->form->name),
+		              log_str("session", v->id), log_str("remote", v->exchange->remote), log_str("reason", why),
 		              log_u64("sent", http_stream_sent(v->exchange)),
 		              log_u64("age_ms", worker_now_ms(v->edge->base.worker) - v->began_ms));
 	}
@@ -96,6 +109,8 @@ static int on_first(struct sender *s, uint32_t flags) {
 	struct viewer *v = viewer_of_sender(s);
 	uint8_t header[FLV_FILE_HEADER_SIZE];
 	struct buffer b;
+	if (!v->form->file_header)
+		return 0;
 	flv_file_header_write(header, flags & ITEM_AUDIO, flags & ITEM_VIDEO);
 	buffer_init(&b, 0);
 	if (v->chunked)
@@ -125,16 +140,17 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	struct http_exchange *x = v->exchange;
 	timer_stop(&v->wait);
 	x->on_gone = NULL; /* until it streams, an early end is told by the return value */
-	if (!http_stream_begin(x, 200, "video/x-flv", "Cache-Control: no-store\r\n")) {
+	if (!http_stream_begin(x, 200, v->form->content_type, "Cache-Control: no-store\r\n")) {
 		viewer_free(v, "the client closed the connection, or asked for the head alone");
 		return;
 	}
 	x->on_gone = on_gone_client;
 	x->on_writable = on_writable;
 	v->playing = true;
-	metric_inc(M_VIEWERS_FLV);
-	log_peer_info("flv viewer started", log_str("stream", v->name.text), log_u64("run", info->run),
-	              log_u64("epoch", info->epoch), log_str("session", v->id), log_str("remote", x->remote));
+	metric_inc(v->form->viewers);
+	log_peer_info("http viewer started", log_str("stream", v->name.text), log_str("protocol", v->form->name),
+	              log_u64("run", info->run), log_u64("epoch", info->epoch), log_str("session", v->id),
+	              log_str("remote", x->remote));
 	sender_open_sink(&v->sender, http_stream_sink(x), log, config_of(v)->edge_history * 1000, &sender_ops);
 }
 
@@ -170,7 +186,7 @@ static void make_id(char out[HTTP_ID_SIZE]) {
 		snprintf(out + 2 * i, 3, "%02x", id[i]);
 }
 
-void viewer_flv(struct http_exchange *x) {
+static void watch(struct http_exchange *x, const struct form *form) {
 	struct stream_name name;
 	struct edge *e = x->server->owner;
 	if (stream_name_make(&name, x->params[0], strlen(x->params[0]), x->params[1], strlen(x->params[1]))) {
@@ -182,6 +198,7 @@ void viewer_flv(struct http_exchange *x) {
 		http_respond_error(x, 503, "out_of_memory", "out of memory");
 		return;
 	}
+	v->form = form;
 	v->exchange = x;
 	v->edge = e;
 	v->name = name;
@@ -190,8 +207,8 @@ void viewer_flv(struct http_exchange *x) {
 	list_init(&v->node);
 	make_id(v->id);
 	timer_init(&v->wait, x->worker, on_overdue);
-	const struct view_ops *form = v->chunked ? &flv_chunked_view_ops : &flv_view_ops;
-	int err = mirror_open(&v->reader, x->worker, &name, RENDITION_SOURCE, form, MIRROR_WAIT, &reader_ops);
+	const struct view_ops *view = v->chunked ? form->chunked : form->plain;
+	int err = mirror_open(&v->reader, x->worker, &name, RENDITION_SOURCE, view, MIRROR_WAIT, &reader_ops);
 	if (!err)
 		err = timer_start(&v->wait, (uint64_t)config_of(v)->edge_wait_publish);
 	if (err) {
@@ -201,17 +218,25 @@ void viewer_flv(struct http_exchange *x) {
 	}
 	x->handler = v;
 	x->on_gone = on_gone_client;
-	list_append(&e->flv_viewers, &v->node);
+	list_append(&e->stream_viewers, &v->node);
 }
 
-void viewer_flv_list(struct edge *e, json_t *array) {
-	list_each (node, &e->flv_viewers) {
+void viewer_stream_flv(struct http_exchange *x) {
+	watch(x, &flv);
+}
+
+void viewer_stream_ts(struct http_exchange *x) {
+	watch(x, &ts);
+}
+
+void viewer_stream_list(struct edge *e, json_t *array) {
+	list_each (node, &e->stream_viewers) {
 		struct viewer *v = list_entry(node, struct viewer, node);
 		json_array_append_new(
-		    array, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", v->id, "protocol", "flv", "state",
-		                     v->playing ? "playing" : "waiting", "stream", v->name.text, "remote", v->exchange->remote,
-		                     "age_ms", (json_int_t)(worker_now_ms(e->base.worker) - v->began_ms), "received_bytes",
-		                     (json_int_t)http_stream_received(v->exchange), "sent_bytes",
+		    array, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", v->id, "protocol", v->form->name,
+		                     "state", v->playing ? "playing" : "waiting", "stream", v->name.text, "remote",
+		                     v->exchange->remote, "age_ms", (json_int_t)(worker_now_ms(e->base.worker) - v->began_ms),
+		                     "received_bytes", (json_int_t)http_stream_received(v->exchange), "sent_bytes",
 		                     (json_int_t)http_stream_sent(v->exchange), "overruns", (json_int_t)v->overruns));
 	}
 }

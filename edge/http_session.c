@@ -1,0 +1,161 @@
+#include "edge/http_session.h"
+
+#include "common/base/hash.h"
+#include "common/base/logger.h"
+#include "common/base/metrics.h"
+#include "common/base/random.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What a session is found by: its key; or "ADDRESS AGENT" with the protocol's letter before it. */
+enum { FIND_SIZE = ADDRESS_TEXT_MAX + PACKAGE_AGENT_SIZE + 4 };
+static_assert((int)FIND_SIZE > (int)PACKAGE_SESSION_SIZE, "a key fits");
+
+struct http_session {
+	char find[FIND_SIZE];
+	char id[PACKAGE_SESSION_SIZE];
+	bool dash;
+	struct stream_name name;
+	char remote[ADDRESS_TEXT_MAX], agent[PACKAGE_AGENT_SIZE];
+	uint64_t began_ms, asked_ms, bytes, requests;
+	char address[FIND_SIZE];
+	UT_hash_handle hh, hh_address; /* by address: the one that asked for a playlist last */
+};
+
+void http_session_key(char out[PACKAGE_SESSION_SIZE]) {
+	uint8_t id[16];
+	random_bytes(id, sizeof id);
+	for (size_t i = 0; i < sizeof id; i++)
+		snprintf(out + 2 * i, 3, "%02x", id[i]);
+}
+
+static enum metric gauge_of(const struct http_session *s) {
+	return s->dash ? M_VIEWERS_DASH : M_VIEWERS_HLS;
+}
+
+static const char *protocol_of(const struct http_session *s) {
+	return s->dash ? "dash" : "hls";
+}
+
+static struct http_session *session_new(struct http_sessions *t, const struct package_question *q, const char *find,
+                                        uint64_t now_ms) {
+	struct http_session *s = calloc(1, sizeof *s);
+	if (!s)
+		return NULL;
+	snprintf(s->find, sizeof s->find, "%s", find);
+	if (q->session[0])
+		memcpy(s->id, q->session, sizeof s->id);
+	else
+		http_session_key(s->id);
+	s->dash = q->what == PACKAGE_MANIFEST;
+	s->name = q->name;
+	memcpy(s->remote, q->remote, sizeof s->remote);
+	memcpy(s->agent, q->agent, sizeof s->agent);
+	s->began_ms = now_ms;
+	HASH_ADD_STR(t->table, find, s);
+	if (!HASH_ADDED(hh, s)) {
+		free(s);
+		return NULL;
+	}
+	metric_inc(gauge_of(s));
+	log_peer_info("http viewer started", log_str("stream", s->name.text), log_str("protocol", protocol_of(s)),
+	              log_str("session", s->id), log_str("remote", s->remote));
+	return s;
+}
+
+static void session_free(struct http_sessions *t, struct http_session *s) {
+	metric_dec(gauge_of(s));
+	log_peer_info("http viewer left", log_str("stream", s->name.text), log_str("protocol", protocol_of(s)),
+	              log_str("session", s->id), log_str("remote", s->remote), log_u64("sent", s->bytes),
+	              log_u64("age_ms", s->asked_ms - s->began_ms));
+	if (s->hh_address.tbl)
+		HASH_DELETE(hh_address, t->by_address, s);
+	HASH_DEL(t->table, s);
+	free(s);
+}
+
+static void write_address(char out[FIND_SIZE], const struct package_question *q) {
+	snprintf(out, FIND_SIZE, "%s %s", q->remote, q->agent);
+}
+
+static struct http_session *session_by_address(const struct http_sessions *t, const struct package_question *q) {
+	char address[FIND_SIZE];
+	struct http_session *s;
+	write_address(address, q);
+	HASH_FIND(hh_address, t->by_address, address, strlen(address), s);
+	return s;
+}
+
+/* It asked for a playlist: segments for its address count for it from now on. */
+static void take_address(struct http_sessions *t, struct http_session *s, const struct package_question *q) {
+	struct http_session *other = session_by_address(t, q);
+	if (other == s)
+		return;
+	if (other) {
+		HASH_DELETE(hh_address, t->by_address, other);
+		other->hh_address.tbl = NULL;
+	}
+	if (s->hh_address.tbl)
+		HASH_DELETE(hh_address, t->by_address, s);
+	write_address(s->address, q);
+	HASH_ADD_KEYPTR(hh_address, t->by_address, s->address, strlen(s->address), s);
+}
+
+/* By a playlist or manifest: found, or made. The multivariant playlist alone, which gives out the keys, makes none. */
+static struct http_session *session_of(struct http_sessions *t, const struct package_question *q, uint64_t now_ms) {
+	char find[FIND_SIZE];
+	struct http_session *s;
+	if (q->session[0])
+		snprintf(find, sizeof find, "%s", q->session);
+	else
+		snprintf(find, sizeof find, "%c %s %s", q->what == PACKAGE_MANIFEST ? 'd' : 'h', q->remote, q->agent);
+	HASH_FIND_STR(t->table, find, s);
+	if (!s && q->what != PACKAGE_MULTIVARIANT)
+		s = session_new(t, q, find, now_ms);
+	if (s)
+		take_address(t, s, q);
+	return s;
+}
+
+void http_sessions_note(struct http_sessions *t, const struct package_question *q, uint64_t now_ms, uint64_t bytes) {
+	struct http_session *s = q->what == PACKAGE_MEDIA ? session_by_address(t, q) : session_of(t, q, now_ms);
+	if (!s)
+		return;
+	s->asked_ms = now_ms;
+	s->bytes += bytes;
+	s->requests++;
+}
+
+void http_sessions_expire(struct http_sessions *t, uint64_t now_ms, uint64_t idle_ms) {
+	struct http_session *s, *next;
+	HASH_ITER(hh, t->table, s, next) {
+		if (now_ms - s->asked_ms >= idle_ms)
+			session_free(t, s);
+	}
+}
+
+size_t http_sessions_count(const struct http_sessions *t) {
+	return HASH_COUNT(t->table);
+}
+
+void http_sessions_list(const struct http_sessions *t, uint64_t now_ms, json_t *array) {
+	struct http_session *s, *next;
+	HASH_ITER(hh, t->table, s, next) {
+		json_array_append_new(array,
+		                      json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", s->id, "protocol",
+		                                protocol_of(s), "state", "playing", "stream", s->name.text, "remote", s->remote,
+		                                "agent", s->agent, "age_ms", (json_int_t)(now_ms - s->began_ms), "idle_ms",
+		                                (json_int_t)(now_ms - s->asked_ms), "requests", (json_int_t)s->requests,
+		                                "sent_bytes", (json_int_t)s->bytes));
+	}
+}
+
+void http_sessions_fini(struct http_sessions *t) {
+	struct http_session *s, *next;
+	HASH_ITER(hh, t->table, s, next) {
+		session_free(t, s);
+	}
+}

@@ -1,0 +1,290 @@
+#include "edge/packaging_parts.h"
+
+#include "common/base/clock.h"
+#include "common/base/name.h"
+#include "common/package/dash.h"
+#include "common/package/hls.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+enum { TARGETS_PATIENCE = 3, TARGET_UNKNOWN_MS = 10000 };
+
+static uint32_t target_ms(const struct packaging *p) {
+	const struct tracks *t = p->store ? segment_store_tracks(p->store) : NULL;
+	return t ? t->target_ms : 0;
+}
+
+uint64_t packaging_patience_ms(const struct packaging *p) {
+	uint32_t target = target_ms(p);
+	if (p->phase == PACKAGING_WAITING)
+		return (uint64_t)p->config->edge_wait_publish;
+	return (uint64_t)TARGETS_PATIENCE * (target ? target : TARGET_UNKNOWN_MS);
+}
+
+/* --- the end of an ask --- */
+
+static void finish(struct packaging *p, struct package_ask *a, const struct package_answer *answer) {
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < answer->count; i++)
+		bytes += answer->slices[i].size;
+	if (answer->status == 200)
+		http_sessions_note(&p->sessions, &a->question, worker_now_ms(p->worker), bytes);
+	packaging_drop(a);
+	package_answer(a, answer);
+}
+
+static void refuse(struct packaging *p, struct package_ask *a, int status, const char *code, const char *message) {
+	finish(p, a, &(struct package_answer){.status = status, .code = code, .message = message});
+}
+
+void packaging_overdue(struct packaging *p, struct package_ask *a) {
+	if (a->begun)
+		finish(p, a, &(struct package_answer){.status = 200, .broken = true});
+	else if (p->phase == PACKAGING_WAITING)
+		refuse(p, a, 404, "stream_not_found", "nobody publishes this stream");
+	else if (a->question.what == PACKAGE_MEDIA)
+		refuse(p, a, 404, "not_found", "that did not come in time");
+	else
+		refuse(p, a, 503, "stalled", "nothing new has come for three target durations");
+}
+
+/* --- texts --- */
+
+void packaging_forget_texts(struct packaging *p) {
+	while (!list_empty(&p->texts)) {
+		struct packaging_text *t = list_entry(p->texts.next, struct packaging_text, node);
+		list_remove(&t->node);
+		bytes_unref(&t->bytes);
+		free(t);
+	}
+}
+
+/* Borrowed; NULL: it is not made yet. */
+static struct bytes *text_find(const struct packaging *p, const struct package_question *q) {
+	list_each (node, &p->texts) {
+		const struct packaging_text *t = list_entry(node, struct packaging_text, node);
+		if (t->what == q->what && t->skip == q->reload.skip && strcmp(t->track, q->track) == 0)
+			return t->bytes;
+	}
+	return NULL;
+}
+
+/* Takes over the reference. Without memory it is made anew for the next who asks. */
+static void text_keep(struct packaging *p, const struct package_question *q, struct bytes *bytes) {
+	struct packaging_text *t = calloc(1, sizeof *t);
+	if (!t) {
+		bytes_unref(&bytes);
+		return;
+	}
+	t->what = q->what;
+	t->skip = q->reload.skip;
+	memcpy(t->track, q->track, sizeof t->track);
+	t->bytes = bytes;
+	list_append(&p->texts, &t->node);
+}
+
+static int write_text(struct packaging *p, const struct package_question *q, struct buffer *out) {
+	struct hls_options hls = {.low_latency = true, .skip = q->reload.skip};
+	if (q->what == PACKAGE_MANIFEST) {
+		struct dash_options dash = {.low_latency = true, .now_us = clock_wall_us(), .time_url = "/time"};
+		return dash_write(p->store, &dash, out);
+	}
+	if (strcmp(q->track, PACKAGE_TS) == 0)
+		return hls_ts_write(p->store, &hls, out);
+	return hls_media_write(p->store, q->track, &hls, out);
+}
+
+static void answer_text(struct packaging *p, struct package_ask *a, struct bytes *text, enum package_cache cache) {
+	const struct package_question *q = &a->question;
+	struct conn_slice slice = {text->data, text->size, text};
+	struct package_answer answer = {.status = 200,
+	                                .content_type = q->what == PACKAGE_MANIFEST ? "application/dash+xml"
+	                                                                            : "application/vnd.apple.mpegurl",
+	                                .cache = cache,
+	                                .target_ms = target_ms(p),
+	                                .slices = &slice,
+	                                .count = 1};
+	snprintf(answer.etag, sizeof answer.etag, "\"%016llx\"",
+	         (unsigned long long)name_hash((const char *)text->data, text->size));
+	finish(p, a, &answer);
+}
+
+/* What went wrong with writing; false: nothing can be written yet. */
+static bool answer_error(struct packaging *p, struct package_ask *a, int error) {
+	switch (error) {
+	case UV_EAGAIN:
+		return false;
+	case UV_ENOENT:
+		refuse(p, a, 404, "track_not_found", "the stream has no such track");
+		return true;
+	case UV_ENOTSUP:
+		refuse(p, a, 404, "not_supported", "no track of the stream can go into MPEG-TS");
+		return true;
+	default:
+		refuse(p, a, 503, "out_of_memory", "out of memory");
+		return true;
+	}
+}
+
+static void look_at_text(struct packaging *p, struct package_ask *a, enum package_cache cache) {
+	const struct package_question *q = &a->question;
+	struct bytes *text = text_find(p, q);
+	if (text) {
+		bytes_ref(text); /* an answer may lead to the next ask, and that to news */
+	} else {
+		struct buffer b;
+		buffer_init(&b, 0);
+		segment_store_publish(p->store);
+		int err = write_text(p, q, &b);
+		text = err ? NULL : buffer_take(&b);
+		buffer_fini(&b);
+		if (!text) {
+			answer_error(p, a, err ? err : UV_ENOMEM);
+			return;
+		}
+		text_keep(p, q, bytes_ref(text));
+	}
+	answer_text(p, a, text, cache);
+	bytes_unref(&text);
+}
+
+static void look_at_playlist(struct packaging *p, struct package_ask *a) {
+	const struct package_question *q = &a->question;
+	struct hls_position at;
+	const char *reason = "";
+	int err = hls_position_of(p->store, q->track, &at);
+	if (err) {
+		/* A track that is not known before the first segment may still come. */
+		if (p->phase == PACKAGING_ENDED || segment_store_next(p->store, NULL))
+			answer_error(p, a, err);
+		return;
+	}
+	switch (hls_reload_decide(&q->reload, &at, &reason)) {
+	case HLS_WAIT:
+		return;
+	case HLS_REFUSE:
+		refuse(p, a, 400, "bad_directive", reason);
+		return;
+	default:
+		look_at_text(p, a, q->reload.has_msn ? PACKAGE_CACHE_BLOCKED : PACKAGE_CACHE_RELOAD);
+	}
+}
+
+/* A player's own, with its session's key. */
+static void look_at_multivariant(struct packaging *p, struct package_ask *a) {
+	char query[PACKAGE_SESSION_SIZE + 10] = "";
+	struct hls_options o = {.low_latency = true, .query = query};
+	struct buffer b;
+	if (p->config->edge_session_urls) {
+		if (!a->question.session[0])
+			http_session_key(a->question.session);
+		snprintf(query, sizeof query, "session=%s", a->question.session);
+	}
+	buffer_init(&b, 0);
+	segment_store_publish(p->store);
+	int err = hls_multivariant_write(p->store, &o, &b);
+	struct bytes *text = err ? NULL : buffer_take(&b);
+	buffer_fini(&b);
+	if (text)
+		answer_text(p, a, text, p->config->edge_session_urls ? PACKAGE_CACHE_NEVER : PACKAGE_CACHE_RELOAD);
+	else
+		answer_error(p, a, err ? err : UV_ENOMEM);
+	bytes_unref(&text);
+}
+
+/* --- media --- */
+
+static const char *media_type(const struct packaging *p, const struct package_question *q) {
+	const struct segment_track *t = segment_store_track(p->store, q->track);
+	if (q->media.kind == NAME_TS)
+		return "video/mp2t";
+	return t && t->kind == TRACK_AUDIO ? "audio/mp4" : "video/mp4";
+}
+
+static void name_etag(char out[64], const struct segment_name *n) {
+	if (n->kind == NAME_INIT)
+		snprintf(out, 64, "\"%08x\"", n->init);
+	else
+		snprintf(out, 64, "\"%llx-%llx-%d-%x\"", (unsigned long long)n->epoch, (unsigned long long)n->number,
+		         (int)n->kind, n->kind == NAME_PART ? n->part : 0);
+}
+
+/* The segment is being made: what there is goes out now, the rest as it comes. */
+static void grow(struct packaging *p, struct package_ask *a) {
+	const struct package_question *q = &a->question;
+	const struct segment *s = segment_store_find(p->store, q->track, q->media.epoch, q->media.number);
+	bool whole = s && s->state == SEGMENT_COMPLETE;
+	bool lost = !s || s->state == SEGMENT_GAP || s->flags & SEGMENT_TENTATIVE;
+	if (lost) { /* what has gone out may be cached: another edge may end a tentative one elsewhere */
+		if (a->begun)
+			finish(p, a, &(struct package_answer){.status = 200, .broken = true});
+		return; /* else it waits: it may be filled */
+	}
+	struct runs *runs = segment_runs(s, a->parts_sent, s->part_count - a->parts_sent);
+	if (!runs && !whole)
+		return;
+	struct package_answer answer = {.status = 200,
+	                                .content_type = media_type(p, q),
+	                                .cache = PACKAGE_CACHE_FOREVER,
+	                                .more = !whole,
+	                                .slices = runs ? runs->items : NULL,
+	                                .count = runs ? runs->count : 0};
+	a->parts_sent = s->part_count;
+	a->begun = true;
+	if (whole)
+		finish(p, a, &answer);
+	else
+		package_answer(a, &answer); /* after which it may be gone */
+	runs_unref(&runs);
+}
+
+static void look_at_media(struct packaging *p, struct package_ask *a) {
+	const struct package_question *q = &a->question;
+	struct segment_reply reply = {0};
+	if (a->begun) {
+		grow(p, a);
+		return;
+	}
+	switch (segment_store_ask(p->store, q->track, &q->media, &reply)) {
+	case SEGMENT_HERE: {
+		struct package_answer answer = {.status = 200,
+		                                .content_type = media_type(p, q),
+		                                .cache = reply.tentative ? PACKAGE_CACHE_NEVER : PACKAGE_CACHE_FOREVER,
+		                                .slices = reply.runs->items,
+		                                .count = reply.runs->count};
+		if (!reply.tentative)
+			name_etag(answer.etag, &q->media);
+		finish(p, a, &answer);
+		runs_unref(&reply.runs);
+		return;
+	}
+	case SEGMENT_WAIT:
+		if (q->media.kind == NAME_SEGMENT)
+			grow(p, a);
+		return;
+	default:
+		refuse(p, a, 404, "not_found", "there is no such segment, or not any more");
+	}
+}
+
+void packaging_look(struct packaging *p, struct package_ask *a) {
+	if (p->phase == PACKAGING_WAITING || p->phase == PACKAGING_HISTORY)
+		return;
+	switch (a->question.what) {
+	case PACKAGE_MULTIVARIANT:
+		look_at_multivariant(p, a);
+		break;
+	case PACKAGE_PLAYLIST:
+		look_at_playlist(p, a);
+		break;
+	case PACKAGE_MANIFEST:
+		look_at_text(p, a, PACKAGE_CACHE_RELOAD);
+		break;
+	case PACKAGE_MEDIA:
+		look_at_media(p, a);
+		break;
+	}
+}

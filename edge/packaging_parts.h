@@ -1,0 +1,62 @@
+/*
+ * packaging_parts.h: the packaging's parts. Internal: packaging.c (life, the log, what is fetched), packaging_answer.c
+ * (what asks are answered).
+ */
+#pragma once
+
+#include "edge/http_session.h"
+#include "edge/packaging.h"
+
+#include "common/base/hash.h"
+#include "common/package/packager.h"
+#include "common/relay/fetch.h"
+#include "common/stream/mirror.h"
+#include "common/stream/stream.h"
+
+enum packaging_phase { PACKAGING_WAITING, PACKAGING_HISTORY, PACKAGING_LIVE, PACKAGING_ENDED };
+
+/* A text made once for all who ask for it, until something changes. */
+struct packaging_text {
+	struct list node;
+	enum package_what what;
+	char track[TRACK_NAME_MAX];
+	bool skip;
+	struct bytes *bytes;
+};
+
+struct packaging {
+	struct stream_name name;
+	struct worker *worker;
+	struct edge *edge;
+	const struct config_app *config;
+	enum packaging_phase phase;
+	struct mirror_reader reader;
+	struct cursor cursor; /* on the rendition's own log */
+	struct segment_store *store;
+	struct packager *packager;
+	struct fetch fetch;
+	struct fetch_range missing; /* that was fetched last */
+	struct timer fetch_again;
+	unsigned fetch_failures; /* in a row */
+	bool changed;            /* since asks were last looked at */
+	struct list asks;        /* that wait */
+	struct list texts;
+	struct http_sessions sessions;
+	struct timer sweep;
+	uint64_t asked_ms, ended_ms;
+	struct segment_usage usage; /* as the metrics have it */
+	struct list ended_node;
+	UT_hash_handle hh;
+};
+
+/* Looks at an ask: answers it, or leaves it where it waits. After this it may be gone. */
+void packaging_look(struct packaging *p, struct package_ask *a);
+
+/* The ask has waited for too long. */
+void packaging_overdue(struct packaging *p, struct package_ask *a);
+
+/* How long an ask may wait, in ms. */
+uint64_t packaging_patience_ms(const struct packaging *p);
+
+/* Forgets the texts. */
+void packaging_forget_texts(struct packaging *p);
