@@ -4,8 +4,11 @@
  */
 #include "edge/edge.h"
 #include "edge/forward.h"
+#include "edge/page.h"
 #include "edge/upstream.h"
 #include "edge/viewer_flv.h"
+
+#include "common/base/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -74,8 +77,17 @@ static void on_nodes(void *context, const struct registry_node *nodes, size_t co
 
 /* --- the API --- */
 
+/* How old the newest frame is, by its programme time: players that know no such time measure latency by it. */
+static void describe_age(struct stream *s, json_t *object) {
+	if (s->phase == STREAM_PENDING)
+		return;
+	int64_t us = clock_wall_us() - (s->anchor.wall_us + s->highest_us - s->anchor.media_us);
+	json_object_set_new(object, "behind_ms", json_integer(us > 0 ? us / 1000 : 0));
+}
+
 static void describe_stream(struct stream *s, json_t *object) {
 	const char *origin = upstream_origin(s);
+	describe_age(s, object);
 	json_object_set_new(object, "upstream", json_pack("{s:s, s:s?}", "state", upstream_state(s), "origin", origin));
 }
 
@@ -117,6 +129,16 @@ static const struct admin_providers providers = {
 
 static const struct http_route routes[] = {{HTTP_GET_METHOD, "/{app}/{name}.flv", viewer_flv}};
 
+static void prepare(struct node *node) {
+	node->shared = page_read(node->config);
+}
+
+static void dispose(struct node *node) {
+	struct assets *page = node->shared;
+	assets_free(&page);
+	node->shared = NULL;
+}
+
 static int start(struct node_worker *n) {
 	struct edge *e = (struct edge *)n;
 	list_init(&e->flv_viewers);
@@ -125,6 +147,7 @@ static int start(struct node_worker *n) {
 	n->relay.locate_above = locate_above;
 	n->http.owner = e;
 	http_server_add(&n->http, routes, sizeof routes / sizeof *routes);
+	page_add_routes(&n->http);
 	const struct config_node *c = config_node(n->node->config);
 	static const struct config_list none;
 	const struct config_list *origins = c->registry_backend == CONFIG_BACKEND_STATIC ? &c->registry_origins : &none;
@@ -163,6 +186,8 @@ static const struct node_role role = {.name = "edge",
                                       .worker_size = sizeof(struct edge),
                                       .streams = &streams,
                                       .providers = &providers,
+                                      .prepare = prepare,
+                                      .dispose = dispose,
                                       .start = start,
                                       .stop = stop,
                                       .fini = fini};

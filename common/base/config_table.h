@@ -28,6 +28,7 @@ CONFIG_NODE(duration,  http, header_timeout, BOTH, "10s", 100, 600000, "", "Time
 CONFIG_NODE(size,      http, max_header, BOTH, "16KiB", 1024, 65536, "", "Largest request head")
 CONFIG_NODE(size,      http, max_body, BOTH, "64KiB", 1024, 16777216, "", "Largest request body")
 CONFIG_NODE(int,       http, trusted_proxies, BOTH, "0", 0, 16, "", "How many proxies of ours stand in front, each adding to X-Forwarded-For. 0: the field is not believed")
+CONFIG_NODE(string,    player, dir, EDGE, "", 0, 0, "empty", "Folder of the page to watch. Empty: share/weir/player beside the folder that the program is in")
 CONFIG_NODE(address,   relay, listen, BOTH, "127.0.0.1:1950|127.0.0.1:1951", 0, 0, "empty", "Where other nodes connect. Beyond loopback and Unix sockets, relay.secret is required")
 CONFIG_NODE(address,   relay, advertise, BOTH, "", 0, 0, "empty", "Where other nodes reach relay.listen, for the redis registry. Empty: relay.listen, or if that is every address, the one that Redis is reached from")
 CONFIG_NODE(string,    relay, secret, BOTH, "", 0, 0, "empty", "Shared secret of the cluster's nodes; never sent, proves membership by HMAC")
