@@ -6,13 +6,14 @@
 
 #include "common/control/node.h"
 #include "common/relay/pool.h"
+#include "edge/heard.h"
 
 struct edge {
 	struct node_worker base; /* first: the node knows this struct by it */
 	struct link_pool pool;
 	struct registry *registry;
 	struct list flv_viewers;
-	uint64_t announced_epoch; /* the newest claim passed on to edges below */
+	struct heard heard;
 };
 
 static inline struct edge *edge_of(struct worker *w) {

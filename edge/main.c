@@ -26,10 +26,8 @@ static void on_down(struct upstream *u) {
 static void on_announce(struct upstream *u, const struct stream_name *name, uint64_t epoch) {
 	struct edge *e = u->pool->owner;
 	upstream_announced(e, u, name, epoch);
-	if (epoch > e->announced_epoch) { /* each once, also where edges were linked in a circle */
-		e->announced_epoch = epoch;
-		relay_announce(&e->base.relay, name, epoch);
-	}
+	if (heard_note(e, name, epoch)) /* each passed on once, also where edges were linked in a circle */
+		relay_announce(&e->base.relay, 0, name, epoch);
 }
 
 /* --- edges below ask where a stream is --- */
@@ -127,7 +125,8 @@ static const struct admin_providers providers = {
 
 /* --- life --- */
 
-static const struct http_route routes[] = {{HTTP_GET_METHOD, "/{app}/{name}.flv", viewer_flv}};
+static const struct http_route routes[] = {{HTTP_GET_METHOD, "/api/v1/live", heard_list},
+                                           {HTTP_GET_METHOD, "/{app}/{name}.flv", viewer_flv}};
 
 static void prepare(struct node *node) {
 	node->shared = page_read(node->config);
@@ -145,6 +144,7 @@ static int start(struct node_worker *n) {
 	n->rtmp.may_play = n->rtmp.may_publish = true;
 	n->relay.wait_for_streams = n->relay.take_publishers = true;
 	n->relay.locate_above = locate_above;
+	n->relay.greet = heard_greet;
 	n->http.owner = e;
 	http_server_add(&n->http, routes, sizeof routes / sizeof *routes);
 	page_add_routes(&n->http);
@@ -169,6 +169,7 @@ static void fini(struct node_worker *n) {
 	struct edge *e = (struct edge *)n;
 	if (e->pool.worker)
 		link_pool_fini(&e->pool);
+	heard_fini(e);
 	registry_free(&e->registry);
 }
 

@@ -24,10 +24,17 @@ export async function streamOf(name, signal) {
 	return answer.ok ? answer.json() : null;
 }
 
-/** Those that this edge knows. */
-export async function streams() {
-	const answer = await ask(new URL('api/v1/streams', root));
-	return answer.ok ? (await answer.json()).streams : [];
+async function listOf(path, key) {
+	const answer = await ask(new URL(path, root));
+	return answer.ok ? (await answer.json())[key] : [];
+}
+
+/** All that could be watched, as { name, state, tracks }; more is known of those that somebody watches on this edge. */
+export async function liveStreams() {
+	const [here, anywhere] = await Promise.all([listOf('api/v1/streams', 'streams'), listOf('api/v1/live', 'live')]);
+	const all = new Map(anywhere.map(({ name }) => [name, { name, state: 'live', tracks: [] }]));
+	for (const stream of here) if (stream.state !== 'pending') all.set(stream.name, stream);
+	return [...all.values()].sort((a, b) => a.name.localeCompare(b.name));
 }
 
 /**

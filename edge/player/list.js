@@ -1,8 +1,9 @@
 // list.js: the edge's first page: what is live, and a field to open any name.
-import { streams, Unreachable } from './edge_api.js';
+import { liveStreams, Unreachable } from './edge_api.js';
 import { startLook, toggleLook } from './look.js';
 import { byId, make, root, say, wait } from './page.js';
 
+const SOON_MS = 300;
 const POLL_MS = 2000;
 const HIDDEN_POLL_MS = 15_000;
 
@@ -23,9 +24,8 @@ function item(stream) {
 }
 
 /** Items stay the same elements from one answer to the next, so that focus stays too. */
-function show(all) {
+function show(live) {
 	const list = byId('streams');
-	const live = all.filter((s) => s.state !== 'pending').sort((a, b) => a.name.localeCompare(b.name));
 	const known = new Map([...list.children].map((li) => [li.firstElementChild.dataset.name, li]));
 	live.forEach((stream, i) => {
 		const li = known.get(stream.name) ?? item(stream);
@@ -41,14 +41,14 @@ function show(all) {
 }
 
 async function follow() {
-	for (;;) {
+	for (let first = true; ; first = false) {
 		try {
-			show(await streams());
+			show(await liveStreams());
 		} catch (error) {
 			if (!(error instanceof Unreachable)) throw error;
 			say(byId('summary'), 'The server does not answer. Trying again until it does.');
 		}
-		await wait(document.hidden ? HIDDEN_POLL_MS : POLL_MS);
+		await wait(document.hidden ? HIDDEN_POLL_MS : first ? SOON_MS : POLL_MS); // the first made the edge search
 	}
 }
 

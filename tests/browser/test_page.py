@@ -80,7 +80,8 @@ def test_the_list_shows_what_is_live_and_forgets_what_is_over(chromium, children
     chromium.shot("list")
     chromium.assert_content(f"127.0.0.1:{one.edge.http_port}")
     chromium.order("click", selector="#streams a")
-    wait_until(lambda: chromium.read("location.pathname") == "/live/cam1/", 5, "its player")
+    wait_until(lambda: chromium.read("Boolean(document.getElementById('stat-stalls')) && location.pathname") == "/live/cam1/",
+               5, "its player")
     chromium.wait_playing(30)
     encoder.stop()
     chromium.open(f"http://127.0.0.1:{one.edge.http_port}/")
