@@ -6,6 +6,7 @@
 
 #include "common/control/node.h"
 #include "common/relay/pool.h"
+#include "edge/heard.h"
 #include "edge/packaging.h"
 
 struct edge {
@@ -14,7 +15,7 @@ struct edge {
 	struct registry *registry;
 	struct list stream_viewers;
 	struct packagings packagings;
-	uint64_t announced_epoch; /* the newest claim passed on to edges below */
+	struct heard heard;
 };
 
 static inline struct edge *edge_of(struct worker *w) {

@@ -4,9 +4,12 @@
  */
 #include "edge/edge.h"
 #include "edge/forward.h"
+#include "edge/page.h"
 #include "edge/upstream.h"
 #include "edge/viewer_http.h"
 #include "edge/viewer_stream.h"
+
+#include "common/base/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +27,8 @@ static void on_down(struct upstream *u) {
 static void on_announce(struct upstream *u, const struct stream_name *name, uint64_t epoch) {
 	struct edge *e = u->pool->owner;
 	upstream_announced(e, u, name, epoch);
-	if (epoch > e->announced_epoch) { /* each once, also where edges were linked in a circle */
-		e->announced_epoch = epoch;
-		relay_announce(&e->base.relay, name, epoch);
-	}
+	if (heard_note(e, name, epoch)) /* each passed on once, also where edges were linked in a circle */
+		relay_announce(&e->base.relay, 0, name, epoch);
 }
 
 /* --- edges below ask where a stream is --- */
@@ -75,8 +76,17 @@ static void on_nodes(void *context, const struct registry_node *nodes, size_t co
 
 /* --- the API --- */
 
+/* How old the newest frame is, by its programme time: players that know no such time measure latency by it. */
+static void describe_age(struct stream *s, json_t *object) {
+	if (s->phase == STREAM_PENDING)
+		return;
+	int64_t us = clock_wall_us() - (s->anchor.wall_us + s->highest_us - s->anchor.media_us);
+	json_object_set_new(object, "behind_ms", json_integer(us > 0 ? us / 1000 : 0));
+}
+
 static void describe_stream(struct stream *s, json_t *object) {
 	const char *origin = upstream_origin(s);
+	describe_age(s, object);
 	json_object_set_new(object, "upstream", json_pack("{s:s, s:s?}", "state", upstream_state(s), "origin", origin));
 }
 
@@ -118,6 +128,7 @@ static const struct admin_providers providers = {
 /* --- life --- */
 
 static const struct http_route routes[] = {
+    {HTTP_GET_METHOD, "/api/v1/live", heard_list},
     {HTTP_GET_METHOD, "/{app}/{name}.flv", viewer_stream_flv},
     {HTTP_GET_METHOD, "/{app}/{name}.ts", viewer_stream_ts},
     {HTTP_GET_METHOD, "/{app}/{name}/index.m3u8", viewer_http_multivariant},
@@ -126,6 +137,16 @@ static const struct http_route routes[] = {
     {HTTP_GET_METHOD, "/{app}/{name}/{track}/{epoch}/{file}", viewer_http_media},
 };
 
+static void prepare(struct node *node) {
+	node->shared = page_read(node->config);
+}
+
+static void dispose(struct node *node) {
+	struct assets *page = node->shared;
+	assets_free(&page);
+	node->shared = NULL;
+}
+
 static int start(struct node_worker *n) {
 	struct edge *e = (struct edge *)n;
 	list_init(&e->stream_viewers);
@@ -133,8 +154,10 @@ static int start(struct node_worker *n) {
 	n->rtmp.may_play = n->rtmp.may_publish = true;
 	n->relay.wait_for_streams = n->relay.take_publishers = true;
 	n->relay.locate_above = locate_above;
+	n->relay.greet = heard_greet;
 	n->http.owner = e;
 	http_server_add(&n->http, routes, sizeof routes / sizeof *routes);
+	page_add_routes(&n->http);
 	const struct config_node *c = config_node(n->node->config);
 	static const struct config_list none;
 	const struct config_list *origins = c->registry_backend == CONFIG_BACKEND_STATIC ? &c->registry_origins : &none;
@@ -157,6 +180,7 @@ static void fini(struct node_worker *n) {
 	struct edge *e = (struct edge *)n;
 	if (e->pool.worker)
 		link_pool_fini(&e->pool);
+	heard_fini(e);
 	registry_free(&e->registry);
 }
 
@@ -174,6 +198,8 @@ static const struct node_role role = {.name = "edge",
                                       .worker_size = sizeof(struct edge),
                                       .streams = &streams,
                                       .providers = &providers,
+                                      .prepare = prepare,
+                                      .dispose = dispose,
                                       .start = start,
                                       .stop = stop,
                                       .fini = fini};

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/logger.h"
 #include "common/stream/marker.h"
+#include "origin/announce.h"
 #include "origin/origin.h"
 
 #include <stdio.h>

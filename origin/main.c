@@ -1,39 +1,9 @@
 /*
  * main.c of weir-origin: takes streams in by RTMP and serves them to edges over the relay.
  */
+#include "origin/announce.h"
 #include "origin/ingest.h"
 #include "origin/origin.h"
-
-#include "common/base/logger.h"
-
-#include <stdlib.h>
-
-/* --- announcing on every worker --- */
-
-struct announce {
-	struct message message;
-	struct stream_name name;
-	uint64_t epoch;
-};
-
-static void deliver_announce(struct worker *w, struct message *message) {
-	struct announce *a = (struct announce *)message;
-	relay_announce(&node_worker_of(w)->relay, &a->name, a->epoch);
-	free(a);
-}
-
-void origin_announce(struct origin *o, const struct stream_name *name, uint64_t epoch) {
-	struct workers *group = o->base.worker->group;
-	for (unsigned i = 0; i < workers_count(group); i++) {
-		struct announce *a = malloc(sizeof *a);
-		if (!a) {
-			log_error("a claim could not be announced: out of memory", log_str("stream", name->text));
-			return;
-		}
-		*a = (struct announce){.message.deliver = deliver_announce, .name = *name, .epoch = epoch};
-		worker_post(workers_at(group, i), &a->message);
-	}
-}
 
 /* --- the API --- */
 
@@ -105,6 +75,7 @@ static int start(struct node_worker *n) {
 	n->rtmp.may_publish = true;
 	n->rtmp.play_refusal = "an origin takes streams in; play from an edge";
 	n->relay.take_publishers = true;
+	n->relay.greet = origin_greet;
 	struct registry_role callbacks = {.lost = on_lost, .context = o};
 	return registry_new(&o->registry, n->worker, &n->node->registry, &callbacks);
 }

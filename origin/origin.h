@@ -13,6 +13,3 @@ struct origin {
 static inline struct origin *origin_of(struct worker *w) {
 	return (struct origin *)node_worker_of(w);
 }
-
-/* Tells every worker's links of a claim. */
-void origin_announce(struct origin *o, const struct stream_name *name, uint64_t epoch);

@@ -35,6 +35,7 @@ CONFIG_NODE(strings,   https, certificates, BOTH, "", 0, 0, "empty", "Certificat
 CONFIG_NODE(enum,      https, min_version, BOTH, "1.2", 0, 0, "1.2,1.3", "Lowest version of TLS")
 CONFIG_NODE(duration,  https, handshake_timeout, BOTH, "10s", 100, 600000, "", "Time from accept until TLS must have begun")
 CONFIG_NODE(duration,  https, reload, BOTH, "5s", 50, 86400000, "", "Time between looks whether the certificates' files have changed")
+CONFIG_NODE(string,    player, dir, EDGE, "", 0, 0, "empty", "Folder of the page to watch. Empty: share/weir/player beside the folder that the program is in")
 CONFIG_NODE(address,   relay, listen, BOTH, "127.0.0.1:1950|127.0.0.1:1951", 0, 0, "empty", "Where other nodes connect. Beyond loopback and Unix sockets, relay.secret is required")
 CONFIG_NODE(address,   relay, advertise, BOTH, "", 0, 0, "empty", "Where other nodes reach relay.listen, for the redis registry. Empty: relay.listen, or if that is every address, the one that Redis is reached from")
 CONFIG_NODE(string,    relay, secret, BOTH, "", 0, 0, "empty", "Shared secret of the cluster's nodes; never sent, proves membership by HMAC")

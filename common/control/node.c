@@ -180,6 +180,11 @@ static int wait_for_signal(const sigset_t *set) {
 	return signal;
 }
 
+static void dispose(struct node *node) {
+	if (node->role->dispose)
+		node->role->dispose(node);
+}
+
 static int run(struct node *node) {
 	const struct config_node *c = config_node(node->config);
 	sigset_t set;
@@ -199,9 +204,12 @@ static int run(struct node *node) {
 	         log_str("relay", c->relay_listen));
 	node->open_files = limits_raise_files();
 	int64_t most = connection_limit(c, node->open_files);
+	if (node->role->prepare)
+		node->role->prepare(node);
 	err = workers_start(&node->workers, count, &hooks, node);
 	if (err) {
 		log_error("cannot start", log_err(err));
+		dispose(node);
 		logger_stop();
 		return 1;
 	}
@@ -214,6 +222,8 @@ static int run(struct node *node) {
 		log_error("something did not let go in time; the process ends all the same", log_err(err));
 	else
 		log_info("stopped", log_u64("workers", count));
+	if (!err) /* else a worker may still read it */
+		dispose(node);
 	logger_stop();
 	return err ? 1 : 0;
 }

@@ -22,6 +22,7 @@ struct node {
 	struct registry_shared registry;
 	struct workers *workers;
 	uint64_t open_files; /* the process may have */
+	void *shared;        /* the role's own: what its `prepare` made */
 };
 
 /* What each worker has; roles embed it first in theirs. */
@@ -42,6 +43,9 @@ struct node_role {
 	size_t worker_size; /* of the role's struct that begins with node_worker */
 	const struct streams_ops *streams;
 	const struct admin_providers *providers;
+	/* Before workers start and after they have ended: makes and frees node->shared, constant between. May be NULL. */
+	void (*prepare)(struct node *node);
+	void (*dispose)(struct node *node);
 	/* On each worker, after its servers are made and before it listens: sets what the servers may do, adds routes,
 	 * opens registry and links. 0 or a libuv code. */
 	int (*start)(struct node_worker *w);

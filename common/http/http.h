@@ -75,6 +75,7 @@ struct http_response {
 	const char *etag;                /* with its quotes; NULL: If-None-Match and If-Range are not heard */
 	bool ranges;                     /* GET may ask for one range of bytes: 206, 416 (RFC 9110, 14); of several, all */
 	bool compressible;               /* text: gzip where the client takes it */
+	struct bytes *gzip;              /* borrowed: its gzip form, made once; NULL: made for each answer */
 	const struct conn_slice *slices; /* borrowed for the call */
 	size_t count;
 };

@@ -216,7 +216,9 @@ void http_respond_blocks(struct http_exchange *x, const struct http_response *r)
 	struct buffer lines;
 	if (answer_unchanged(x, r) || answer_range(x, r))
 		return;
-	struct bytes *small = wants_gzip(x, r) ? gzip_slices(r->slices, r->count) : NULL;
+	struct bytes *small = NULL;
+	if (wants_gzip(x, r))
+		small = r->gzip ? bytes_ref(r->gzip) : gzip_slices(r->slices, r->count);
 	if (small && r->etag)
 		http_etag_gzip(r->etag, etag, sizeof etag);
 	buffer_init(&lines, 0);

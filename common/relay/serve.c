@@ -61,6 +61,8 @@ static int on_message(struct link *l, const struct relay_message *m) {
 static void on_ready(struct link *l) {
 	struct relay_server *server = l->owner;
 	list_append(&server->links, &l->node);
+	if (server->greet)
+		server->greet(server, l);
 }
 
 static void on_writable(struct link *l) {
@@ -97,7 +99,7 @@ void relay_server_stop(struct relay_server *s) {
 		link_close(list_entry(node, struct link, node), "the node is stopping");
 }
 
-void relay_announce(struct relay_server *s, const struct stream_name *name, uint64_t epoch) {
+void relay_announce(struct relay_server *s, uint64_t link_id, const struct stream_name *name, uint64_t epoch) {
 	Weir__Relay__Announce h_body = WEIR__RELAY__ANNOUNCE__INIT;
 	h_body.stream = (char *)name->text;
 	h_body.epoch = epoch;
@@ -108,8 +110,11 @@ void relay_announce(struct relay_server *s, const struct stream_name *name, uint
 		log_error("a claim could not be announced: out of memory", log_str("stream", name->text));
 		return;
 	}
-	list_each (node, &s->links)
-		link_send_block(list_entry(node, struct link, node), block);
+	list_each (node, &s->links) {
+		struct link *l = list_entry(node, struct link, node);
+		if (!link_id || l->id == link_id)
+			link_send_block(l, block);
+	}
 	bytes_unref(&block);
 }
 

@@ -20,6 +20,8 @@ struct relay_server {
 	/* An edge asks the nodes above it in turn: on the home worker of the name, answers exactly once. NULL: nobody is
 	 * above. */
 	void (*locate_above)(struct worker *home, const struct stream_name *name, relay_located_fn fn, void *context);
+	/* A link is ready: the role tells it what is announced already. NULL: nothing. */
+	void (*greet)(struct relay_server *, struct link *);
 	struct list links; /* ready ones */
 	uint64_t next_link_id;
 };
@@ -34,8 +36,9 @@ void relay_serve(struct relay_server *s, struct link *l);
 /* Closes all links. */
 void relay_server_stop(struct relay_server *s);
 
-/* Tells every link of this worker of a claim. The role calls it on each worker. */
-void relay_announce(struct relay_server *s, const struct stream_name *name, uint64_t epoch);
+/* Tells of a claim: every link of this worker (`link_id` 0; the role calls it on each worker), or the one of that id if
+ * it is still there. */
+void relay_announce(struct relay_server *s, uint64_t link_id, const struct stream_name *name, uint64_t epoch);
 
 /* Links of this worker, for the API. */
 void relay_server_each(struct relay_server *s, void (*fn)(const struct link *, void *context), void *context);

@@ -1,0 +1,81 @@
+// play_dash.js: DASH by dash.js. Whether with low latency, the manifest says.
+import { edgeNow } from './clock.js';
+import { library } from './library.js';
+import { ByteMeter } from './meter.js';
+import { root } from './page.js';
+
+const rate = (kbit) => kbit >= 1000 ? `${(kbit / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbit)} kbit/s`;
+
+const qualityLabel = (r) => [r.height ? `${r.height}p` : '', rate(r.bitrateInKbit)].filter(Boolean).join(' · ');
+
+const audioLabel = (t) => t.labels?.[0]?.text || t.lang || `Track ${t.index ?? t.id}`;
+
+class DashPlayback {
+	constructor(dashjs, url, video, on) {
+		this.bytes = new ByteMeter();
+		this.player = dashjs.MediaPlayer().create();
+		this.player.updateSettings({
+			debug: { logLevel: dashjs.Debug.LOG_LEVEL_NONE },
+			streaming: {
+				// Our manifests name the edge's own clock; the library's own default is a host elsewhere.
+				utcSynchronization: { enabled: true, useManifestDateHeaderTimeSource: false },
+				liveCatchup: { enabled: true },
+				buffer: { bufferToKeep: 30 },
+			},
+		});
+		this.listen(dashjs.MediaPlayer.events, on);
+		this.player.initialize(video, url, false);
+	}
+
+	listen(events, on) {
+		this.player.on(events.STREAM_INITIALIZED, () => on.changed());
+		this.player.on(events.FRAGMENT_LOADING_COMPLETED, (e) => this.bytes.add(e.response?.byteLength || e.request?.bytesLoaded || 0));
+		this.player.on(events.PLAYBACK_ENDED, () => on.ended());
+		this.player.on(events.ERROR, (e) => on.failed(e.error?.message ?? String(e.error)));
+	}
+
+	stop() {
+		this.player.destroy();
+	}
+
+	live() {
+		this.player.seekToOriginalLive();
+	}
+
+	latency() {
+		const time = this.player.isReady() ? this.player.timeAsUTC() : NaN;
+		return Number.isFinite(time) && time > 0 ? edgeNow() / 1000 - time : null;
+	}
+
+	qualities() {
+		return this.player.getRepresentationsByType('video').map((r) => ({ id: r.id, label: qualityLabel(r) }));
+	}
+
+	get quality() {
+		if (this.player.getSettings().streaming.abr.autoSwitchBitrate.video) return '';
+		return this.player.getCurrentRepresentationForType('video')?.id ?? '';
+	}
+
+	set quality(id) {
+		this.player.updateSettings({ streaming: { abr: { autoSwitchBitrate: { video: id === '' } } } });
+		if (id !== '') this.player.setRepresentationForTypeById('video', id, true);
+	}
+
+	audios() {
+		return this.player.getTracksFor('audio').map((t, i) => ({ id: String(i), label: audioLabel(t) }));
+	}
+
+	get audio() {
+		const current = this.player.getCurrentTrackFor('audio');
+		return String(this.player.getTracksFor('audio').findIndex((t) => t.index === current?.index));
+	}
+
+	set audio(id) {
+		this.player.setCurrentTrack(this.player.getTracksFor('audio')[Number(id)]);
+	}
+}
+
+export async function play(session, video, on) {
+	const dashjs = await library('dash.mediaplayer.min.js', 'dashjs');
+	return new DashPlayback(dashjs, new URL(`${session.name}/manifest.mpd`, root).href, video, on);
+}
