@@ -288,28 +288,32 @@ static int make_pes(struct ts_muxer *m, const struct ts_stream *s, const struct 
 }
 
 /*
- * Moves the clock for a frame of any stream; true if a reference is to be sent. It never runs backwards: another
- * stream's frames may be ahead. A jump is a new clock, and then `*jumped`.
+ * Moves the clock for a frame of any stream; true if the key track's packet is to have it. It never runs backwards:
+ * another stream's frames may be ahead. Where frames are rarer than clock references may be, packets without a payload
+ * have those between. A jump is a new clock, and then the counters begin anew, too.
  */
-static bool move_clock(struct ts_muxer *m, const struct ts_stream *s, int64_t dts, bool *jumped) {
+static bool move_clock(struct ts_muxer *m, const struct ts_stream *s, int64_t dts, struct buffer *out) {
 	enum { BACK_MAX = TS_CLOCK, AHEAD_MAX = 10 * TS_CLOCK };
-	bool key = s == &m->streams[m->key];
+	const struct ts_stream *key = &m->streams[m->key];
 	int64_t pcr = dts - TS_LEAD;
 	if (m->has_pcr && (pcr < m->pcr - BACK_MAX || pcr > m->pcr + AHEAD_MAX)) {
-		*jumped = true;
 		m->has_pcr = false;
+		for (size_t i = 0; i < m->count; i++)
+			m->streams[i].fresh = true;
 	}
 	if (!m->has_pcr) {
-		m->has_pcr = key; /* it begins with the key track, whose PID it is on */
+		m->has_pcr = s == key; /* it begins with the key track, whose PID it is on */
 		m->pcr = pcr;
-		return key;
+		return s == key;
 	}
-	bool due = pcr - m->pcr >= TS_PCR_INTERVAL;
-	if (key && s->video)
-		due = true;
-	if (due && pcr > m->pcr)
+	bool due = (s == key && s->video) || pcr - m->pcr >= TS_PCR_INTERVAL;
+	for (; pcr - m->pcr > TS_PCR_INTERVAL; ts_clock_write(out, &key->pid, m->pcr))
+		m->pcr += TS_PCR_INTERVAL;
+	if (!due || s != key)
+		return false;
+	if (pcr > m->pcr)
 		m->pcr = pcr;
-	return due;
+	return true;
 }
 
 int ts_write_frame(struct ts_muxer *m, const struct frame *f, struct buffer *out) {
@@ -324,15 +328,11 @@ int ts_write_frame(struct ts_muxer *m, const struct frame *f, struct buffer *out
 	int err = make_pes(m, s, f, pts, dts);
 	if (err)
 		return err;
-	bool key = s == &m->streams[m->key], jumped = false, clock = move_clock(m, s, dts, &jumped);
-	for (size_t i = 0; jumped && i < m->count; i++)
-		m->streams[i].fresh = true;
-	if (clock && !key)
-		ts_clock_write(out, &m->streams[m->key].pid, m->pcr);
+	bool clock = move_clock(m, s, dts, out);
 	const struct ts_adaptation first = {
 	    .discontinuity = s->fresh,
-	    .random_access = f->flags & FRAME_KEY || (!s->video && key),
-	    .has_pcr = clock && key,
+	    .random_access = f->flags & FRAME_KEY || (!s->video && s == &m->streams[m->key]),
+	    .has_pcr = clock,
 	    .pcr = m->pcr,
 	};
 	ts_packets_write(out, &s->pid, &first, buffer_slice(&m->scratch));

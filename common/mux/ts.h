@@ -12,7 +12,7 @@
  *     ts_write_frame(&m, frame, &out); …
  *     ts_muxer_fini(&m);
  *
- * Times are media time in 90 kHz modulo 2^33. A dts behind its pts (negative composition) is sent as that pts. The
+ * Times are media time in 90 kHz modulo 2^33. A pts before its dts (negative composition) is sent for both. The
  * clock reference runs TS_LEAD before dts, on the key track's PID.
  */
 #pragma once
