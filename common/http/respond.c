@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ETAG_ROOM = 128 };
+enum { ETAG_ROOM = 128, HEADERS_ROOM = 256 };
 
 /* --- the request --- */
 
@@ -107,7 +107,9 @@ static void respond_error(struct http_exchange *x, int status, const char *heade
 	buffer_append_string(&b, "\"}}\n");
 	struct bytes *body = buffer_take(&b);
 	buffer_fini(&b);
-	http_respond(x, status, "application/json", headers, body);
+	char lines[HEADERS_ROOM];
+	snprintf(lines, sizeof lines, HTTP_CACHE_NEVER "%s", headers ? headers : "");
+	http_respond(x, status, "application/json", lines, body);
 }
 
 void http_respond_error(struct http_exchange *x, int status, const char *code, const char *message) {

@@ -11,6 +11,8 @@ class Cable:
     def __init__(self, target):
         self.target = target
         self.listener = socket.create_server(("127.0.0.1", 0))
+        # Connections inherit it: what is held waits at its sender and not here.
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         self.port = self.listener.getsockname()[1]
         self.lock = threading.Lock()
         self.whole = True
@@ -65,7 +67,10 @@ class Cable:
         if not self.whole:
             near.close()
             return
-        far = socket.create_connection(("127.0.0.1", self.target), 5)
+        far = socket.socket()
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        far.settimeout(5)
+        far.connect(("127.0.0.1", self.target))
         for end, other in ((near, far), (far, near)):
             self.pairs[end] = other
             self.selector.register(end, selectors.EVENT_READ)
