@@ -1,8 +1,8 @@
 #include "common/mux/flv_view.h"
 
 #include "common/mux/flv_render.h"
+#include "common/mux/http_chunk.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static void put_tag(struct buffer *out, const struct flv_message *m) {
@@ -23,24 +23,8 @@ static void put_tag(struct buffer *out, const struct flv_message *m) {
 	memcpy(at + m->payload.size, trailer, sizeof trailer);
 }
 
-/* Eight hexadecimal digits hold any block; leading zeros are allowed (RFC 9112, 7.1). */
-enum { CHUNK_HEAD = 10 };
-
-static void begin_chunk(struct buffer *out) {
-	buffer_reserve(out, CHUNK_HEAD);
-}
-
-static void end_chunk(struct buffer *out) {
-	char head[CHUNK_HEAD + 1];
-	if (buffer_error(out))
-		return;
-	snprintf(head, sizeof head, "%08zx\r\n", out->size - CHUNK_HEAD);
-	memcpy(out->block->data, head, CHUNK_HEAD);
-	buffer_append(out, "\r\n", 2);
-}
-
 static const struct flv_framing plain = {.put = put_tag};
-static const struct flv_framing chunked = {.put = put_tag, .begin = begin_chunk, .end = end_chunk};
+static const struct flv_framing chunked = {.put = put_tag, .begin = http_chunk_begin, .end = http_chunk_end};
 
 /* Readers of HTTP-FLV say nothing of what they can take; those that know HEVC or AV1 know the enhanced form. */
 static int render_plain(struct view *v, const struct entry *e, struct bytes **block, struct bytes **head) {

@@ -36,6 +36,10 @@ const struct tracks *view_tracks(const struct view *v) {
 	return v->mark ? v->mark->mark.tracks : NULL;
 }
 
+const char *view_rendition(const struct view *v) {
+	return v->rendition->name;
+}
+
 uint64_t view_stream_id(const struct view *v) {
 	return v->rendition->stream->id;
 }

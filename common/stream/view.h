@@ -43,6 +43,9 @@ const struct tracks *view_tracks(const struct view *v);
 /* The newest mark passed; NULL before the first. */
 const struct entry *view_mark(const struct view *v);
 
+/* The rendition's name. */
+const char *view_rendition(const struct view *v);
+
 /* Handle of the stream on this node, stable while it lives; the relay names streams by it on its links. */
 uint64_t view_stream_id(const struct view *v);
 
