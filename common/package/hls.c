@@ -33,30 +33,22 @@ const char *hls_codec(const struct track *t) {
 
 /* --- what there is --- */
 
-static const struct segment *newest_whole(const struct segment_track *t, bool *closed_any) {
+static const struct segment *newest_whole(const struct segment_track *t) {
 	struct segment_range r = segment_track_range(t);
-	for (size_t i = r.first + r.count; i-- > r.first;) {
-		*closed_any |= t->items[i]->state != SEGMENT_OPEN;
+	for (size_t i = r.first + r.count; i-- > r.first;)
 		if (t->items[i]->state == SEGMENT_COMPLETE)
 			return t->items[i];
-	}
 	return NULL;
 }
 
-/* All tracks with something to play. UV_EAGAIN: one of the encoder's own has yet to show whether it has. */
-static int gather(const struct segment_store *s, struct choices *video, struct choices *audio) {
+/* All tracks with something to play. */
+static void gather(const struct segment_store *s, struct choices *video, struct choices *audio) {
 	for (const struct segment_track *t = NULL; (t = segment_store_next(s, t));) {
-		if (!segment_track_current(t))
-			continue;
-		bool closed_any = false;
-		const struct segment *newest = newest_whole(t, &closed_any);
-		if (!closed_any && strcmp(t->rendition, "source") == 0 && !segment_store_ended(s))
-			return UV_EAGAIN;
+		const struct segment *newest = newest_whole(t);
 		struct choices *to = t->kind == TRACK_VIDEO ? video : audio;
-		if (newest && to->count < TRACKS_LISTED)
+		if (newest && segment_track_current(t) && to->count < TRACKS_LISTED)
 			to->items[to->count++] = (struct choice){.track = t, .info = newest->info, .rate = bitrate_of(t)};
 	}
-	return video->count + audio->count ? 0 : UV_EAGAIN;
 }
 
 /* --- sound --- */
@@ -178,11 +170,9 @@ static void put_variant(struct buffer *out, const struct choices *all, const str
 
 int hls_multivariant_write(const struct segment_store *s, const struct hls_options *o, struct buffer *out) {
 	struct choices video = {.count = 0}, audio = {.count = 0};
-	int err = gather(s, &video, &audio);
-	if (!err && !hls_target_duration(s))
-		err = UV_EAGAIN;
-	if (err)
-		return err;
+	gather(s, &video, &audio);
+	if (!segment_store_ready(s) || !(video.count + audio.count))
+		return UV_EAGAIN;
 	buffer_append_string(out, "#EXTM3U\n#EXT-X-VERSION:9\n");
 	for (size_t i = 0; video.count && i < audio.count; i++)
 		put_media(out, &audio, i, o);

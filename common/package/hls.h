@@ -25,6 +25,3 @@ int hls_media_write(const struct segment_store *s, const char *track, const stru
 /* ts/index.m3u8: the source rendition's tracks in MPEG-TS, whole segments. UV_EAGAIN, UV_ENOMEM; UV_ENOTSUP: no track
  * of it can go into MPEG-TS. */
 int hls_ts_write(const struct segment_store *s, const struct hls_options *o, struct buffer *out);
-
-/* TARGETDURATION in seconds; 0: not known yet. */
-uint32_t hls_target_duration(const struct segment_store *s);

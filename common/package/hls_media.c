@@ -35,21 +35,6 @@ void hls_put_query(struct buffer *out, const char *query) {
 	buffer_printf(out, "?%s", query);
 }
 
-uint32_t hls_target_duration(const struct segment_store *s) {
-	const struct tracks *t = segment_store_tracks(s);
-	if (t && t->target_ms)
-		return (t->target_ms + 999) / 1000;
-	if (!segment_store_ended(s))
-		return 0;
-	/* A run so short that nobody had to fix it. */
-	int64_t longest_us = 1000000;
-	for (const struct segment_track *k = NULL; (k = segment_store_next(s, k));)
-		for (size_t i = 0; i < k->count; i++)
-			if (segment_length_us(k->items[i]) > longest_us)
-				longest_us = segment_length_us(k->items[i]);
-	return (uint32_t)((longest_us + 500000) / 1000000);
-}
-
 static const struct segment *item(const struct playlist *p, size_t i) {
 	return p->track->items[p->first + i];
 }
@@ -225,7 +210,7 @@ static size_t count_skipped(const struct playlist *p) {
 }
 
 static int write_playlist(struct playlist *p) {
-	p->target = hls_target_duration(p->store);
+	p->target = segment_store_target(p->store);
 	p->ended = segment_store_ended(p->store);
 	p->is_open = p->count && item(p, p->count - 1)->state == SEGMENT_OPEN;
 	if (!whole_count(p) || !p->target)

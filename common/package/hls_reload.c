@@ -1,6 +1,5 @@
 #include "common/package/hls_reload.h"
 
-#include "common/package/hls.h"
 #include "common/package/ts_segment.h"
 
 #include <string.h>
@@ -99,7 +98,7 @@ int hls_position_of(const struct segment_store *s, const char *track, struct hls
 	const struct segment_track *t = is_ts ? ts_segment_track(s) : segment_store_track(s, track);
 	if (!t)
 		return UV_ENOENT;
-	*out = (struct hls_position){.ended = segment_store_ended(s), .target_ms = hls_target_duration(s) * 1000};
+	*out = (struct hls_position){.ended = segment_store_ended(s), .target_ms = segment_store_target(s) * 1000};
 	if (is_ts)
 		position_of_ts(s, t, out);
 	else

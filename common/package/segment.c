@@ -53,6 +53,10 @@ void segment_close(struct segment *s, int64_t end_us) {
 	assert(s->state == SEGMENT_OPEN);
 	s->state = s->sample_count ? SEGMENT_COMPLETE : SEGMENT_GAP;
 	s->end_us = end_us > s->start_us ? end_us : s->start_us;
+	if (s->state == SEGMENT_GAP) {
+		size_t at = segment_track_at(s->track, s->number);
+		segment_note_run(s, at ? s->track->items[at - 1] : NULL, true);
+	}
 }
 
 void segment_spoil(struct segment *s) {

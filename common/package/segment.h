@@ -41,7 +41,7 @@ struct segment_period {
 	uint32_t discontinuity;
 	uint32_t configs; /* hash of all tracks' configurations */
 	struct anchor anchor;
-	int64_t start_us; /* media time of the first mark that this node saw of it */
+	int64_t start_us; /* media time, not behind its first segment */
 	unsigned users;
 };
 
@@ -56,13 +56,15 @@ struct segment {
 	struct segment_period *period;
 	struct tracks *tracks;    /* the revision in force; a reference */
 	const struct track *info; /* the track in it */
-	int64_t start_us;   /* media time of its mark, of the next (or where the epoch ended): the same for all tracks. */
-	int64_t end_us;     /* Of an open one, where it would end if it lasted as long as the one before it */
-	int64_t start;      /* ticks: its first frame's pts; of a gap, its mark's start */
-	int64_t first_dts;  /* ticks */
-	int64_t duration;   /* ticks: its frames' durations so far */
-	struct bytes *init; /* the initialisation that it needs; a reference */
-	uint32_t init_id;   /* its hash, for its name */
+	int64_t start_us;    /* media time of its mark, of the next (or where the epoch ended): the same for all tracks. */
+	int64_t end_us;      /* Of an open one, where it would end if it lasted as long as the one before it */
+	int64_t start;       /* ticks: its first frame's pts; of a gap, its mark's start */
+	int64_t first_dts;   /* ticks */
+	int64_t duration;    /* ticks: its frames' durations so far */
+	uint64_t run_number; /* where in its period its track went from frames to gaps or back last; 0: it never did */
+	int64_t run_us;      /* start_us of that number */
+	struct bytes *init;  /* the initialisation that it needs; a reference */
+	uint32_t init_id;    /* its hash, for its name */
 	struct segment_part *parts;
 	uint32_t part_count;            /* parts all of them, joined, are the segment */
 	uint32_t listed;                /* of them in HLS playlists: the first so many */

@@ -17,6 +17,15 @@ static uint32_t hash_configs(const struct tracks *t) {
 	return (uint32_t)(hash ^ hash >> 32);
 }
 
+static bool anchor_known(const struct segment_store *s, uint32_t revision) {
+	list_each (node, &s->periods)
+		if (list_entry(node, struct segment_period, node)->anchor.revision == revision)
+			return true;
+	return false;
+}
+
+/* Nodes that came late have not seen a period's first mark. They begin it at its anchor, as those do that saw an anchor
+ * begin; only what times are counted from must be the same on all nodes, and that is by the anchor in any case. */
 struct segment_period *segment_period_get(struct segment_store *s, const struct segment_begin *b) {
 	uint32_t configs = hash_configs(b->mark->tracks);
 	int64_t start_us = ticks_to_us(b->mark->start, b->mark->timescale);
@@ -34,6 +43,8 @@ struct segment_period *segment_period_get(struct segment_store *s, const struct 
 	struct segment_period *p = malloc(sizeof *p);
 	if (!p)
 		return NULL;
+	if (!anchor_known(s, b->mark->anchor.revision) && b->mark->anchor.media_us < start_us)
+		start_us = b->mark->anchor.media_us;
 	*p = (struct segment_period){.epoch = b->epoch,
 	                             .discontinuity = b->mark->discontinuity,
 	                             .configs = configs,

@@ -151,6 +151,19 @@ static int begin(struct segment *s, const struct segment_begin *b) {
 	return 0;
 }
 
+/* Where frames last turned to gaps or back: there DASH, which counts numbers from a period's first, begins another. */
+void segment_note_run(struct segment *s, const struct segment *before, bool is_gap) {
+	bool connected = before && before->number + 1 == s->number && before->period == s->period;
+	bool was_gap = before && before->state == SEGMENT_GAP;
+	s->run_number = connected ? before->run_number : 0;
+	s->run_us = connected ? before->run_us : 0;
+	/* Nothing but gaps since the period began is no turn. */
+	if (connected && was_gap != is_gap && !(was_gap && !before->run_number)) {
+		s->run_number = s->number;
+		s->run_us = s->start_us;
+	}
+}
+
 static int insert_new(struct segment_track *t, size_t at, const struct segment_begin *b, struct segment **out) {
 	struct segment *s = calloc(1, sizeof *s);
 	if (!s)
@@ -167,6 +180,7 @@ static int insert_new(struct segment_track *t, size_t at, const struct segment_b
 		return err;
 	}
 	s->end_us = s->start_us + expected_us(t, at);
+	segment_note_run(s, at ? t->items[at - 1] : NULL, false);
 	*out = s;
 	return 0;
 }
@@ -257,6 +271,21 @@ const struct tracks *segment_store_tracks(const struct segment_store *s) {
 
 uint32_t segment_store_target_ms(const struct segment_store *s) {
 	return s->revision && s->revision->target_ms ? s->revision->target_ms : USUAL_TARGET_MS;
+}
+
+uint32_t segment_store_target(const struct segment_store *s) {
+	const struct tracks *t = segment_store_tracks(s);
+	if (t && t->target_ms)
+		return (t->target_ms + 999) / 1000;
+	if (!segment_store_ended(s))
+		return 0;
+	/* A run so short that nobody had to fix it. */
+	int64_t longest_us = 1000000;
+	for (const struct segment_track *k = NULL; (k = segment_store_next(s, k));)
+		for (size_t i = 0; i < k->count; i++)
+			if (segment_length_us(k->items[i]) > longest_us)
+				longest_us = segment_length_us(k->items[i]);
+	return (uint32_t)((longest_us + 500000) / 1000000);
 }
 
 void segment_store_end(struct segment_store *s) {

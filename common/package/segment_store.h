@@ -60,8 +60,15 @@ bool segment_track_current(const struct segment_track *t);
 /* The newest Tracks revision, for TARGETDURATION; NULL before the first mark. */
 const struct tracks *segment_store_tracks(const struct segment_store *s);
 
-/* The run has ended (a reason) and playlists are final. */
+/* TARGETDURATION in seconds; 0: not known yet. */
+uint32_t segment_store_target(const struct segment_store *s);
+
+/* The run has ended and playlists are final. */
 bool segment_store_ended(const struct segment_store *s);
+
+/* Whether playlists can begin: something is whole, and each of the encoder's own tracks has shown whether it has
+ * frames. */
+bool segment_store_ready(const struct segment_store *s);
 
 enum segment_answer {
 	SEGMENT_HERE, /* `runs` are all of it */

@@ -19,6 +19,9 @@ void segment_empty(struct segment *s);
 /* It keeps so many bytes more. */
 void segment_account(struct segment *s, size_t bytes);
 
+/* Sets run_number and run_us, by the segment of the number before. */
+void segment_note_run(struct segment *s, const struct segment *before, bool is_gap);
+
 /* Index of the first segment with that number or a higher one; t->count: none. */
 size_t segment_track_at(const struct segment_track *t, uint64_t number);
 

@@ -65,6 +65,20 @@ bool segment_track_hole(const struct segment_track *t, uint64_t *first, uint64_t
 	return true;
 }
 
+bool segment_store_ready(const struct segment_store *s) {
+	bool any = false;
+	list_each (node, &s->tracks) {
+		const struct segment_track *t = list_entry(node, struct segment_track, node);
+		struct segment_range r = segment_track_range(t);
+		bool closed = r.count && t->items[r.first]->state != SEGMENT_OPEN;
+		if (!closed && !s->ended && segment_track_current(t) && strcmp(t->rendition, "source") == 0)
+			return false;
+		for (size_t i = r.first; i < r.first + r.count && !any; i++)
+			any = t->items[i]->state == SEGMENT_COMPLETE;
+	}
+	return any && segment_store_target(s);
+}
+
 void segment_store_publish(struct segment_store *s) {
 	if (s->published)
 		return;
