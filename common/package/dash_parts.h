@@ -27,7 +27,6 @@ struct dash_period {
 struct dash_periods {
 	struct dash_period *items;
 	size_t count, capacity;
-	bool lists_open;
 };
 
 /* The periods of all that is listed, oldest first. 0, or UV_ENOMEM; in both cases dash_periods_fini. */

@@ -64,18 +64,21 @@ static struct dash_run *run_of(struct dash_period *p, const struct walk *w) {
 	for (size_t i = 0; i < p->run_count; i++)
 		if (p->runs[i].track == w->track)
 			return &p->runs[i];
-	p->runs[p->run_count] = (struct dash_run){.track = w->track, .first = w->at};
-	return &p->runs[p->run_count++];
+	/* In the order of their ids, whichever came first: players know adaptation sets by their order. */
+	size_t at = p->run_count++;
+	for (; at && p->runs[at - 1].track->id > w->track->id; at--)
+		p->runs[at] = p->runs[at - 1];
+	p->runs[at] = (struct dash_run){.track = w->track, .first = w->at};
+	return &p->runs[at];
 }
 
 /* All tracks' segments of the number go into the period; gaps are left out. */
-static void add_number(struct dash_periods *all, struct dash_period *p, struct walks *w, uint64_t number) {
+static void add_number(struct dash_period *p, struct walks *w, uint64_t number) {
 	for (size_t i = 0; i < w->count; i++) {
 		const struct segment *s = segment_of(&w->items[i], number);
 		if (!s)
 			continue;
 		if (s->state != SEGMENT_GAP) {
-			all->lists_open |= s->state == SEGMENT_OPEN;
 			if (!p->run_count)
 				p->first_us = s->start_us;
 			run_of(p, &w->items[i])->count++;
@@ -86,18 +89,23 @@ static void add_number(struct dash_periods *all, struct dash_period *p, struct w
 	}
 }
 
+/* The track's segment of the number or, when that has yet to come, the one before it. */
+static const struct segment *latest_of(const struct walk *w, uint64_t number) {
+	const struct segment *s = segment_of(w, number);
+	return s || !w->at ? s : w->track->items[w->at - 1];
+}
+
 /* What period a number belongs to. */
 static struct dash_period place_of(const struct walks *w, uint64_t number) {
 	struct dash_period p = {0};
-	for (size_t i = 0; i < w->count; i++) {
+	for (size_t i = 0; i < w->count && !p.period; i++) {
 		const struct segment *s = segment_of(&w->items[i], number);
-		if (!s)
-			continue;
-		if (!p.period) {
-			p.period = s->period;
-			p.start_us = s->period->start_us;
-		}
-		if (s->run_number > p.split) {
+		p.period = s ? s->period : NULL;
+	}
+	p.start_us = p.period->start_us;
+	for (size_t i = 0; i < w->count; i++) {
+		const struct segment *s = latest_of(&w->items[i], number);
+		if (s && s->period == p.period && s->run_number > p.split) {
 			p.split = s->run_number;
 			p.start_us = s->run_us;
 		}
@@ -120,7 +128,7 @@ int dash_periods_find(struct dash_periods *p, const struct segment_store *s, boo
 				return UV_ENOMEM;
 			*present = place;
 		}
-		add_number(p, present, &w, number);
+		add_number(present, &w, number);
 	}
 	if (present && !present->run_count)
 		p->count--;

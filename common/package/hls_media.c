@@ -250,6 +250,10 @@ int hls_ts_write(const struct segment_store *s, const struct hls_options *o, str
 	p.first = r.first;
 	while (r.count && !ts_segment_whole(s, p.track->items[r.first + r.count - 1]))
 		r.count--;
+	while (r.count && !ts_segment_whole(s, p.track->items[p.first])) {
+		p.first++; /* begun before this node saw all of its tracks */
+		r.count--;
+	}
 	p.count = r.count;
 	return write_playlist(&p);
 }

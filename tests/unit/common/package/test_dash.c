@@ -1,0 +1,319 @@
+/*
+ * Manifests of simulated streams: what a player derives from them.
+ */
+#include "common/package/dash.h"
+#include "tests/unit/common/package/simulate.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+static struct simulation sim;
+static struct segment_store *store;
+static struct packager *packager;
+static struct told told;
+
+static void init(void) {
+	simulation_init(&sim, 5);
+	store = segment_store_new(6);
+	packager = packager_new(store, "source", &told_ops, &told);
+}
+
+static void fini(void) {
+	packager_free(&packager);
+	segment_store_free(&store);
+	simulation_fini(&sim);
+}
+
+TestSuite(dash, .init = init, .fini = fini, .timeout = 60);
+
+static const struct encoder usual = {.seconds = 20.9, .fps = 30, .gop_s = 1, .audio_rate = 44100};
+
+static void publish(const struct encoder *e) {
+	size_t from = sim.count;
+	simulation_publish(&sim, sim.epoch + 100, e);
+	push_range(packager, &sim, from, sim.count);
+}
+
+static const struct dash_options plain = {.now_us = 1800000021000000, .time_url = "/time?a&b"},
+                                 low = {.now_us = 1800000021000000, .time_url = "/time", .low_latency = true};
+
+static char text[65536];
+
+static const char *manifest(const struct segment_store *s, const struct dash_options *o) {
+	struct buffer out;
+	buffer_init(&out, 0);
+	cr_assert_eq(dash_write(s, o, &out), 0);
+	cr_assert_lt(out.size, sizeof text);
+	memcpy(text, out.block->data, out.size);
+	text[out.size] = 0;
+	buffer_fini(&out);
+	return text;
+}
+
+/* --- reading --- */
+
+/* An attribute of the element that begins at `at`; NULL: it has none. Valid until the next call. */
+static const char *attribute(const char *at, const char *name) {
+	static char value[4][256];
+	static unsigned next;
+	const char *end = strchr(at, '>');
+	char wanted[64];
+	snprintf(wanted, sizeof wanted, " %s=\"", name);
+	const char *found = strstr(at, wanted);
+	if (!found || found > end)
+		return NULL;
+	found += strlen(wanted);
+	next = (next + 1) % 4;
+	snprintf(value[next], sizeof value[next], "%.*s", (int)strcspn(found, "\""), found);
+	return value[next];
+}
+
+static double seconds(const char *duration) {
+	cr_assert(duration && strncmp(duration, "PT", 2) == 0);
+	return atof(duration + 2);
+}
+
+static unsigned count(const char *at, const char *what) {
+	unsigned n = 0;
+	for (; (at = strstr(at, what)); at++)
+		n++;
+	return n;
+}
+
+/* Elements nest and close. */
+static void check_form(const char *xml) {
+	char open[16][32];
+	unsigned depth = 0;
+	for (const char *at = xml; (at = strchr(at, '<')); at++) {
+		char name[32];
+		if (at[1] == '?')
+			continue;
+		cr_assert_eq(sscanf(at + 1 + (at[1] == '/'), "%31[A-Za-z]", name), 1);
+		const char *end = strchr(at, '>');
+		cr_assert(end && (!strchr(at + 1, '<') || strchr(at + 1, '<') > end));
+		if (at[1] == '/') {
+			cr_assert(depth && strcmp(open[--depth], name) == 0, "%s closes %s", name, open[depth]);
+		} else if (end[-1] != '/') {
+			cr_assert_lt(depth, 16);
+			strcpy(open[depth++], name);
+		}
+	}
+	cr_assert_eq(depth, 0);
+}
+
+/* The segments of a Representation: (number, presentation time, duration) for each. */
+struct announced {
+	uint64_t number;
+	double start, duration;
+};
+
+static size_t read_timeline(const char *representation, double period_start, struct announced *out, size_t room) {
+	const char *template = strstr(representation, "<SegmentTemplate"), *end = strstr(template, "</SegmentTemplate>");
+	double timescale = atof(attribute(template, "timescale")),
+	       offset = atof(attribute(template, "presentationTimeOffset"));
+	uint64_t number = strtoull(attribute(template, "startNumber"), NULL, 10);
+	size_t n = 0;
+	for (const char *s = template; (s = strstr(s, "<S ")) && s < end; s++) {
+		double t = atof(attribute(s, "t")), d = atof(attribute(s, "d"));
+		const char *r = attribute(s, "r");
+		for (int i = 0; i <= (r ? atoi(r) : 0); i++) {
+			cr_assert_lt(n, room);
+			out[n++] = (struct announced){number++, period_start + (t - offset) / timescale, d / timescale};
+			t += d;
+		}
+	}
+	return n;
+}
+
+static const char *representation(const char *period, const char *id) {
+	char wanted[64];
+	snprintf(wanted, sizeof wanted, "<Representation id=\"%s\"", id);
+	return strstr(period, wanted);
+}
+
+/* --- --- */
+
+Test(dash, a_live_manifest_tells_what_there_is) {
+	publish(&usual);
+	const char *mpd = manifest(store, &plain);
+	check_form(mpd);
+	cr_assert_str_eq(attribute(strstr(mpd, "<MPD"), "type"), "dynamic");
+	cr_assert_eq(count(mpd, "<Period "), 1);
+	cr_assert_eq(count(mpd, "<AdaptationSet "), 2);
+	cr_assert(strstr(mpd, "schemeIdUri=\"urn:mpeg:dash:utc:http-iso:2014\" value=\"/time?a&#38;b\"/>"));
+	cr_assert_null(strstr(mpd, "availabilityTimeOffset"));
+	const char *v = representation(mpd, "v");
+	cr_assert_str_eq(attribute(v, "codecs"), "avc1.42c01e");
+	cr_assert_str_eq(attribute(v, "width"), "640");
+	cr_assert_str_eq(attribute(v, "frameRate"), "30");
+	cr_assert_str_eq(attribute(representation(mpd, "a"), "audioSamplingRate"), "44100");
+	cr_assert_str_eq(attribute(strstr(v, "<SegmentTemplate"), "media"), "v/100/$Number$.m4s");
+}
+
+/* What a segment's times are in the presentation must be what the clock was when it was made. */
+Test(dash, segments_lie_where_the_clock_was) {
+	publish(&usual);
+	const char *mpd = manifest(store, &plain);
+	struct announced v[16], a[16];
+	double start = seconds(attribute(strstr(mpd, "<Period"), "start"));
+	cr_assert_str_eq(attribute(strstr(mpd, "<MPD"), "availabilityStartTime"), "2027-01-15T07:59:59.000000Z");
+	size_t nv = read_timeline(representation(mpd, "v"), start, v, 16),
+	       na = read_timeline(representation(mpd, "a"), start, a, 16);
+	cr_assert_eq(nv, 6);
+	cr_assert_eq(na, 6);
+	for (size_t i = 0; i < nv; i++) {
+		const struct segment *s = segment_store_find(store, "v", 100, v[i].number);
+		/* The run began at 08:00:00, a second behind availabilityStartTime. */
+		cr_assert_float_eq(v[i].start, (double)(segment_wall_us(s) - 1800000000000000) / 1e6 + 1, 0.001);
+		cr_assert_float_eq(v[i].duration, (double)segment_length_us(s) / 1e6, 0.001);
+		cr_assert_eq(a[i].number, v[i].number);
+		cr_assert_float_eq(a[i].start, v[i].start, 0.025);
+		if (i)
+			cr_assert_float_eq(a[i].start, a[i - 1].start + a[i - 1].duration, 0.0001);
+	}
+	double depth = seconds(attribute(strstr(mpd, "<MPD"), "timeShiftBufferDepth"));
+	cr_assert_float_eq(depth, 12, 0.01);
+}
+
+Test(dash, low_latency_announces_the_open_segment_and_when_it_can_be_had) {
+	publish(&usual);
+	struct announced v[16];
+	const char *mpd = manifest(store, &low);
+	check_form(mpd);
+	double start = seconds(attribute(strstr(mpd, "<Period"), "start"));
+	size_t n = read_timeline(representation(mpd, "v"), start, v, 16);
+	cr_assert_eq(n, 7);
+	const struct segment *open = segment_store_find(store, "v", 100, v[6].number);
+	cr_assert_eq(open->state, SEGMENT_OPEN);
+	cr_assert_float_eq(v[6].duration, 2, 0.01);
+	const char *template = strstr(representation(mpd, "v"), "<SegmentTemplate");
+	cr_assert_str_eq(attribute(template, "availabilityTimeComplete"), "false");
+	double early = atof(attribute(template, "availabilityTimeOffset"));
+	cr_assert_float_eq(v[6].duration - early, open->info->part_target_ms / 1e3, 0.01);
+	cr_assert(strstr(mpd, "<Latency referenceId=\"1\" target=\"3"), "%s", mpd);
+	const char *reference = strstr(mpd, "<ProducerReferenceTime");
+	cr_assert_str_eq(attribute(reference, "id"), "1");
+	cr_assert_str_eq(attribute(reference, "wallClockTime"), "2027-01-15T08:00:00.000000Z");
+	cr_assert_lt(seconds(attribute(strstr(mpd, "<MPD"), "minimumUpdatePeriod")), 1);
+}
+
+Test(dash, an_open_segment_without_a_part_is_not_announced) {
+	publish(&usual);
+	struct segment_store *other = segment_store_new(6);
+	struct packager *p = packager_new(other, "source", &told_ops, &told);
+	/* A frame behind a mark: its segment has begun, and no part is whole. */
+	push_range(p, &sim, 0, simulation_mark(&sim, 0, 5) + 2);
+	struct announced v[16];
+	const char *mpd = manifest(other, &low);
+	size_t n = read_timeline(representation(mpd, "v"), 0, v, 16);
+	cr_assert_eq(n, 5);
+	packager_free(&p);
+	segment_store_free(&other);
+}
+
+Test(dash, the_end_makes_it_static_where_it_was) {
+	publish(&usual);
+	struct announced live[16], ended[16];
+	const char *mpd = manifest(store, &plain);
+	size_t n = read_timeline(representation(mpd, "v"), seconds(attribute(strstr(mpd, "<Period"), "start")), live, 16);
+	char id[64];
+	snprintf(id, sizeof id, "%s", attribute(strstr(mpd, "<Period"), "id"));
+	simulation_end(&sim);
+	push_range(packager, &sim, sim.count - 1, sim.count);
+	mpd = manifest(store, &low);
+	check_form(mpd);
+	double start = seconds(attribute(strstr(mpd, "<Period"), "start"));
+	size_t m = read_timeline(representation(mpd, "v"), start, ended, 16);
+	cr_assert_str_eq(attribute(strstr(mpd, "<MPD"), "type"), "static");
+	cr_assert_null(strstr(mpd, "UTCTiming"));
+	cr_assert_null(attribute(strstr(mpd, "<MPD"), "minimumUpdatePeriod"));
+	cr_assert_str_eq(attribute(strstr(mpd, "<Period"), "id"), id);
+	cr_assert_float_eq(start, ended[0].start, 0.001, "players begin where there is nothing");
+	cr_assert_float_eq(seconds(attribute(strstr(mpd, "<MPD"), "mediaPresentationDuration")),
+	                   ended[m - 1].start + ended[m - 1].duration, 0.01);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < m; k++)
+			if (live[i].number == ended[k].number)
+				cr_assert_float_eq(live[i].start, ended[k].start, 0.0001, "the end moved a segment in time");
+}
+
+Test(dash, a_node_that_came_late_counts_from_the_same_moment) {
+	publish(&usual);
+	char early[65536];
+	strcpy(early, manifest(store, &plain));
+	struct segment_store *late = segment_store_new(6);
+	struct packager *p = packager_new(late, "source", &told_ops, &told);
+	push_range(p, &sim, simulation_mark(&sim, 0, 6), sim.count);
+	const char *mpd = manifest(late, &plain), *period = strstr(mpd, "<Period"), *other = strstr(early, "<Period");
+	cr_assert_str_eq(attribute(period, "id"), attribute(other, "id"));
+	cr_assert_str_eq(attribute(period, "start"), attribute(other, "start"));
+	cr_assert_str_eq(attribute(strstr(mpd, "<MPD"), "availabilityStartTime"),
+	                 attribute(strstr(early, "<MPD"), "availabilityStartTime"));
+	cr_assert_str_eq(attribute(strstr(representation(mpd, "a"), "<SegmentTemplate"), "presentationTimeOffset"),
+	                 attribute(strstr(representation(early, "a"), "<SegmentTemplate"), "presentationTimeOffset"));
+	packager_free(&p);
+	segment_store_free(&late);
+}
+
+Test(dash, a_discontinuity_begins_a_period) {
+	struct encoder e = usual;
+	e.seconds = 5;
+	publish(&e);
+	sim.clock_s += 2;
+	publish(&e);
+	const char *mpd = manifest(store, &plain);
+	check_form(mpd);
+	cr_assert_eq(count(mpd, "<Period "), 2);
+	const char *first = strstr(mpd, "<Period "), *second = strstr(first + 1, "<Period ");
+	cr_assert_neq(strcmp(attribute(first, "id"), attribute(second, "id")), 0);
+	struct announced v[16], w[16];
+	size_t n = read_timeline(representation(first, "v"), seconds(attribute(first, "start")), v, 16);
+	size_t m = read_timeline(representation(second, "v"), seconds(attribute(second, "start")), w, 16);
+	cr_assert_geq(n, 1);
+	cr_assert_geq(m, 2);
+	cr_assert_geq(w[0].start, v[n - 1].start + v[n - 1].duration - 0.001);
+	cr_assert_str_eq(attribute(strstr(second, "<SegmentTemplate"), "media"), "v/200/$Number$.m4s");
+}
+
+/* Players count numbers from a timeline's first, so nothing may be left out within one. */
+Test(dash, gaps_are_between_periods) {
+	struct encoder e = usual;
+	e.audio_from = 0;
+	e.audio_to = 14.1;
+	publish(&e);
+	const char *mpd = manifest(store, &plain);
+	check_form(mpd);
+	cr_assert_eq(count(mpd, "<Period "), 2, "%s", mpd);
+	const char *second = strstr(strstr(mpd, "<Period ") + 1, "<Period ");
+	cr_assert(representation(mpd, "a") && representation(mpd, "a") < second);
+	cr_assert_null(representation(second, "a"));
+	struct announced v[16], w[16];
+	size_t n = read_timeline(representation(mpd, "v"), seconds(attribute(strstr(mpd, "<Period "), "start")), v, 16);
+	read_timeline(representation(second, "v"), seconds(attribute(second, "start")), w, 16);
+	cr_assert_eq(w[0].number, v[n - 1].number + 1);
+	cr_assert_float_eq(w[0].start, v[n - 1].start + v[n - 1].duration, 0.001);
+	cr_assert_float_eq(seconds(attribute(second, "start")), w[0].start, 0.001);
+}
+
+Test(dash, nothing_is_announced_before_there_is_something_whole) {
+	struct buffer out;
+	buffer_init(&out, 0);
+	cr_assert_eq(dash_write(store, &plain, &out), UV_EAGAIN);
+	simulation_publish(&sim, 1, &usual);
+	push_range(packager, &sim, 0, simulation_mark(&sim, 0, 1));
+	cr_assert_eq(dash_write(store, &low, &out), UV_EAGAIN);
+	cr_assert_eq(out.size, 0);
+}
+
+Test(dash, a_query_is_escaped) {
+	publish(&usual);
+	struct dash_options o = plain;
+	o.query = "a=1&b=$x\"<";
+	const char *mpd = manifest(store, &o);
+	check_form(mpd);
+	cr_assert(strstr(mpd, "/$Number$.m4s?a=1&#38;b=$$x&#34;&#60;\""), "%s", mpd);
+}
