@@ -63,7 +63,8 @@ static int render_frame(struct ts_state *s, const struct entry *e, bool chunked,
 	size_t empty = begin(&out, chunked, e->frame.payload.size / BODY * TS_PACKET_SIZE + OVERHEAD);
 	if (s->tables_due || period != s->tables_period)
 		ts_write_tables(&s->muxer, &out);
-	ts_write_frame(&s->muxer, &e->frame, &out); /* a frame that TS cannot say is left out */
+	/* A frame that MPEG-TS cannot say, of AAC over 8 KiB, is left out: no decoder takes it either. */
+	ts_write_frame(&s->muxer, &e->frame, &out);
 	int err = finish(&out, chunked, empty, block);
 	s->tables_due = err != 0;
 	s->tables_period = period;

@@ -203,3 +203,21 @@ Test(codec_info, what_ac3_eac3_and_mp3_tell_is_in_each_frame) {
 		expect_audio(cases[i].rate, cases[i].channels, cases[i].samples);
 	}
 }
+
+Test(codec_info, fields_of_ac3_headers_are_kept) {
+	const struct {
+		uint32_t fourcc;
+		struct slice frame;
+		struct codec_ac3 want;
+	} cases[] = {
+	    {FOURCC_AC3, SLICE(ac3_frame), {.fscod = 0, .bsid = 8, .bsmod = 0, .acmod = 7, .lfeon = 1, .rate = 15}},
+	    {FOURCC_EAC3, SLICE(eac3_frame), {.fscod = 1, .bsid = 16, .acmod = 2, .rate = 191}},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		take(cases[i].fourcc, (struct slice){0});
+		cr_assert(codec_info_learn(&info, cases[i].frame));
+		struct codec_ac3 got = codec_ac3_unpack(info.ac3);
+		cr_assert_eq(memcmp(&got, &cases[i].want, sizeof got), 0, "case %zu", i);
+		cr_assert_eq(codec_ac3_pack(got), info.ac3);
+	}
+}
