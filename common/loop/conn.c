@@ -23,7 +23,7 @@ struct conn_pending {
 	size_t first, count, capacity;
 	size_t bytes;
 	uv_write_t request;
-	struct timer timer; /* to the end of lingering, or to when the peer has stalled */
+	struct timer linger;
 };
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
@@ -68,13 +68,13 @@ static void pending_free(struct conn *c) {
 		return;
 	for (size_t i = 0; i < p->count; i++)
 		bytes_unref(&p->items[p->first + i].owner);
-	timer_stop(&p->timer);
+	timer_stop(&p->linger);
 	free(p->items);
 	free(p);
 	c->pending = NULL;
 }
 
-static void on_pending_due(struct timer *t);
+static void on_linger_due(struct timer *t);
 
 static int pending_get(struct conn *c) {
 	if (c->pending)
@@ -82,7 +82,7 @@ static int pending_get(struct conn *c) {
 	struct conn_pending *p = calloc(1, sizeof *p);
 	if (!p)
 		return UV_ENOMEM;
-	timer_init(&p->timer, c->worker, on_pending_due);
+	timer_init(&p->linger, c->worker, on_linger_due);
 	p->request.data = c;
 	c->pending = p;
 	return 0;
@@ -143,21 +143,16 @@ static void pending_consume(struct conn *c, size_t size) {
 
 static void on_written(uv_write_t *request, int status);
 
-static int watch(struct conn *c, uint64_t ms) {
-	struct timer *t = &c->pending->timer;
-	return c->stall_ms && !timer_running(t) ? timer_start(t, ms) : 0;
-}
-
 /* The kernel is full: libuv watches for room by writing the first queued run. */
 static int wait_for_room(struct conn *c) {
 	if (c->tls)
-		return watch(c, c->stall_ms); /* its ciphertext waits already */
+		return conn_stall_watch(c); /* its ciphertext waits already */
 	struct conn_slice *s = &c->pending->items[c->pending->first];
 	uv_buf_t buf = uv_buf_init((char *)s->data, (unsigned)s->size);
 	int err = uv_write(&c->pending->request, &c->stream, &buf, 1, on_written);
 	if (!err)
 		c->writing = true;
-	return err ? err : watch(c, c->stall_ms);
+	return err ? err : conn_stall_watch(c);
 }
 
 void conn_count_written(struct conn *c, size_t size) {
@@ -325,16 +320,6 @@ int conn_try_writev(struct conn *c, const struct conn_slice *slices, size_t coun
 	return (int)count;
 }
 
-void conn_watch_stall(struct conn *c, uint32_t ms) {
-	c->stall_ms = ms;
-	if (c->writing && watch(c, ms))
-		conn_close(c);
-}
-
-bool conn_stalled(const struct conn *c) {
-	return c->writing && c->stall_ms && worker_now_ms(c->worker) - c->last_written_ms >= c->stall_ms;
-}
-
 bool conn_blocked(const struct conn *c) {
 	return c->writing;
 }
@@ -351,6 +336,7 @@ void conn_init(struct conn *c, struct worker *w, const struct conn_ops *ops) {
 	c->ops = ops;
 	c->last_read_ms = c->last_written_ms = worker_now_ms(w);
 	turn_task_init(&c->flush, on_flush);
+	conn_stall_init(c);
 }
 
 int conn_init_handle(struct conn *c, bool is_unix) {
@@ -454,31 +440,26 @@ void conn_close(struct conn *c) {
 	c->closing = true;
 	c->open = false;
 	list_remove(&c->flush.node);
+	timer_stop(&c->stall);
 	if (c->connecting)
 		conn_connect_cancel(c);
 	if (c->pending)
-		timer_stop(&c->pending->timer);
+		timer_stop(&c->pending->linger);
 	if (c->tls)
 		tls_conn_stop(c);
 	uv_close(&c->handle, on_handle_closed);
 }
 
-static void on_pending_due(struct timer *t) {
-	struct conn *c = list_entry(t, struct conn_pending, timer)->request.data;
-	uint64_t passed = worker_now_ms(c->worker) - c->last_written_ms;
-	if (c->lingering)
-		conn_close(c);
-	else if (conn_stalled(c))
-		c->ops->on_end(c, UV_ETIMEDOUT);
-	else if (c->writing && watch(c, c->stall_ms - passed))
-		c->ops->on_end(c, UV_ENOMEM);
+static void on_linger_due(struct timer *t) {
+	struct conn_pending *p = list_entry(t, struct conn_pending, linger);
+	conn_close(p->request.data);
 }
 
 /* Closing at once with bytes unread would reset the connection and take what we sent with it: so send, say that nothing
  * more comes, and wait for the peer's end. */
 void conn_close_after_send(struct conn *c, uint64_t timeout_ms) {
 	if (!can_send(c) || (c->tls && !tls_conn_established(c)) || pending_get(c) ||
-	    timer_start(&c->pending->timer, timeout_ms)) {
+	    timer_start(&c->pending->linger, timeout_ms)) {
 		conn_close(c);
 		return;
 	}

@@ -34,7 +34,8 @@ struct conn_ops {
 	/* Nothing is queued any more: what conn_send queued, or what was kept while the socket was full, is sent. May be
 	 * NULL. */
 	void (*on_writable)(struct conn *);
-	/* The peer ended (UV_EOF), the socket failed, or it is stalled (UV_ETIMEDOUT, conn_stalled). Nothing is closed yet: call conn_close, now or after more sends. */
+	/* The peer ended (UV_EOF), the socket failed, or it is stalled (UV_ETIMEDOUT, conn_stalled). Nothing is closed yet:
+	 * call conn_close, now or after more sends. */
 	void (*on_end)(struct conn *, int error);
 	/* The socket is gone; last callback. */
 	void (*on_closed)(struct conn *);
@@ -52,23 +53,21 @@ struct conn {
 		uv_tcp_t tcp;
 		uv_pipe_t pipe;
 	};
-	/* What each write looks at stands together. */
 	struct worker *worker;
+	const struct conn_ops *ops;
 	struct conn_pending *pending; /* NULL while nothing waits */
-	struct tls_conn *tls;         /* NULL: in clear */
-	uint64_t last_written_ms;     /* loop time when the kernel last took bytes */
-	uint64_t written_bytes;
+	struct turn_task flush;
+	uint64_t last_read_ms;    /* loop time of the last bytes read */
+	uint64_t last_written_ms; /* loop time when the kernel last took bytes */
+	uint64_t read_bytes, written_bytes;
+	struct conn_connect *connecting;
+	struct tls_conn *tls; /* NULL: in clear */
 	bool open, closing;
 	bool writing;   /* the kernel was full: the first pending run, or ciphertext, is with libuv; or TLS has not begun */
 	bool lingering; /* conn_close_after_send: nothing is heard any more */
 	bool limited;   /* counts towards limits.connections */
-
-	uint32_t stall_ms; /* conn_watch_stall; 0: not watched */
-	const struct conn_ops *ops;
-	struct turn_task flush;
-	uint64_t last_read_ms; /* loop time of the last bytes read */
-	uint64_t read_bytes;
-	struct conn_connect *connecting;
+	uint32_t stall_ms;  /* conn_watch_stall; 0: not watched */
+	struct timer stall; /* set when the kernel is full */
 };
 
 /* One run of bytes to send, inside the block `owner`. */
@@ -121,8 +120,8 @@ int conn_send_slice(struct conn *c, const struct conn_slice *s);
  */
 int conn_try_writev(struct conn *c, const struct conn_slice *slices, size_t count);
 
-/* From now on a peer that takes nothing of what waits for it for `ms` has on_end told. A timer runs only while something
- * waits. */
+/* From now on a peer that takes nothing of what waits for it for `ms` has on_end told. A timer runs only while
+ * something waits. */
 void conn_watch_stall(struct conn *c, uint32_t ms);
 
 /* True when it is so just now. */

@@ -38,12 +38,11 @@ void rtmp_session_send(struct rtmp_session *s, struct buffer *out) {
 void rtmp_session_close(struct rtmp_session *s, const char *why, bool politely) {
 	if (s->phase == RTMP_PHASE_CLOSED)
 		return;
-	snprintf(s->why_text, sizeof s->why_text, "%s", why);
 	s->phase = RTMP_PHASE_CLOSED;
 	const struct log_field fields[] = {log_str("session", s->id),
 	                                   log_str("remote", s->peer),
 	                                   log_str("stream", *rtmp_session_stream(s) ? rtmp_session_stream(s) : NULL),
-	                                   log_str("reason", s->why_text),
+	                                   log_str("reason", why),
 	                                   log_u64("received", s->conn.read_bytes),
 	                                   log_u64("sent", s->conn.written_bytes),
 	                                   log_u64("age_ms", worker_now_ms(s->server->worker) - s->began_ms)};

@@ -23,7 +23,7 @@ enum { SESSION_ID_SIZE = 33, RTMP_WINDOW = 2500000, RTMP_CLOSE_AFTER_MS = 2000, 
  *   CONNECTED  | publish or play is awaited     | publish, play
  *   PUBLISHING | `publish` is there             | closeStream, deleteStream, FCUnpublish, refusal
  *   PLAYING    | `play` is there                | closeStream, deleteStream, the stream's end
- *   CLOSED     | the first reason is noted      | on_closed: freed
+ *   CLOSED     | the first reason is logged      | on_closed: freed
  */
 enum rtmp_phase {
 	RTMP_PHASE_HANDSHAKE,
@@ -77,8 +77,6 @@ struct rtmp_session {
 	uint64_t began_ms;
 	char id[SESSION_ID_SIZE];
 	char peer[ADDRESS_TEXT_MAX];
-	const char *why; /* the first reason for its end */
-	char why_text[160];
 };
 
 /* --- session.c --- */

@@ -61,10 +61,10 @@ class Collector:
 def test_every_edge_serves_the_same_bytes(cluster, nodes, encoder, irregular):
     made = cluster(edges=1, origin={"package.segment": "1s", "package.part": "200ms", "relay.max_lag": "1s",
                                     "stream.log_bytes": "128MiB", "relay.dead_after": "60s"},
-                   edge={"relay.dead_after": "60s"})
+                   edge={"relay.dead_after": "60s", "package.window": 40})
     cable = Cable(made.origin.relay_port)
     try:
-        common = {"relay.dead_after": "60s"}
+        common = {"relay.dead_after": "60s", "package.window": 40}
         second = nodes("edge", {**common, "registry.origins": made.origin.relay, "node.workers": 2}, name="second").start()
         lagging = nodes("edge", {**common, "registry.origins": f"127.0.0.1:{cable.port}", "node.workers": 3},
                         name="lagging").start()
@@ -75,7 +75,7 @@ def test_every_edge_serves_the_same_bytes(cluster, nodes, encoder, irregular):
         wait_until(lambda: collectors[1].collect() or len(collectors[1].numbers["v"]) >= 3, 30, "three segments there")
         before = collectors[0].numbers["v"][-1]
         cable.hold()
-        wait_until(lambda: collectors[0].collect() or collectors[0].numbers["v"][-1] >= before + 6, 30, "six more")
+        wait_until(lambda: collectors[0].collect() or collectors[0].numbers["v"][-1] >= before + 12, 60, "twelve more")
         cable.release()
         made.origin.wait_log("relay link lags", 30)
         collectors.append(Collector(second))  # it comes last
