@@ -29,6 +29,14 @@ def free_port():
                 continue
 
 
+def free_ports(count):
+    """So many of them, no two alike."""
+    ports = set()
+    while len(ports) < count:
+        ports.add(free_port())
+    return list(ports)
+
+
 def program(role):
     path = BIN / f"weir-{role}"
     assert path.exists(), f"{path} is not there: build first (cmake --preset release, cmake --build build/release)"
@@ -61,7 +69,7 @@ class Node:
         self.child = None
         self.ended = False  # by the test itself
         self.was_ready = False
-        self.rtmp_port, self.http_port, self.relay_port = free_port(), free_port(), free_port()
+        self.rtmp_port, self.http_port, self.relay_port = free_ports(3)
 
     # --- addresses ---
 
@@ -99,7 +107,7 @@ class Node:
             # The ports of a first start are only guesses; those of a restart are promised to others.
             if attempt == 2 or self.was_ready or "in use" not in self.log_text():
                 break
-            self.rtmp_port, self.http_port, self.relay_port = free_port(), free_port(), free_port()
+            self.rtmp_port, self.http_port, self.relay_port = free_ports(3)
         self.ended = True
         raise AssertionError(f"{self.name} did not start:\n{self.log_text()[-3000:]}")
 
