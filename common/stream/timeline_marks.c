@@ -134,17 +134,24 @@ void timeline_first_mark(struct timeline *t, const struct sample *key, int64_t w
 
 /* --- others --- */
 
+/* Silent by the clock, and by its media: what a network held up arrives late together. */
+static bool silent(const struct timeline *t, const struct timeline_lane *key, int64_t us, int64_t wall_us) {
+	int64_t wait_us = t->config->package_track_wait * 1000;
+	if (wall_us - t->others_since_us < wait_us)
+		return false;
+	return !key->lane.begun || us - ticks_to_us(key->lane.last_dts, key->lane.timescale) >= wait_us;
+}
+
 /* Others go on while the key track is silent: packagers may pass on to `us`, and segments may not outgrow their limit
  * meanwhile. */
 static int tell_progress(struct timeline *t, int64_t us, int64_t wall_us) {
 	const struct timeline_lane *key = timeline_lane_find(t, timeline_key_track(t));
 	if (!t->others_since_us)
 		t->others_since_us = wall_us;
-	if (!key || wall_us - t->others_since_us < t->config->package_track_wait * 1000)
+	if (!key || !silent(t, key, us, wall_us))
 		return 0;
 	int err = mark_limits(t, key->lane.timescale, us, wall_us);
-	bool news = us >= t->progress_us + PROGRESS_STEP_US && us > t->marker.start_us &&
-	            (!key->lane.begun || us > ticks_to_us(key->lane.last_dts, key->lane.timescale));
+	bool news = us >= t->progress_us + PROGRESS_STEP_US && us > t->marker.start_us;
 	if (err || !news)
 		return err;
 	t->progress_us = us;
