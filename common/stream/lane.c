@@ -125,8 +125,8 @@ struct lane_time lane_next(struct lane *l, uint32_t ms, uint32_t nano, int64_t w
 		t.moved = true;
 	}
 	if (t.dts < least) {
+		t.moved |= least - t.dts > 1; /* one is rounding */
 		t.dts = least;
-		t.moved = true;
 	}
 	if (l->begun) {
 		l->step_before = l->last_step;
