@@ -72,7 +72,7 @@ static int emit_mark(struct timeline *t, uint32_t timescale, int64_t start, bool
 	t->run->discontinuity = discontinuity;
 	t->discontinuity = false;
 	count_mark(t, flags);
-	t->marked = true;
+	t->marked = t->segment_empty = true;
 	return timeline_emit(t, e);
 }
 
@@ -85,40 +85,65 @@ static int mark_limits(struct timeline *t, uint32_t timescale, int64_t us, int64
 			t->counts.gaps++;
 			timeline_warn(t, WARN_GAP, "the key track was silent for whole segments: they are gaps");
 		}
-		err = emit_mark(t, timescale, us_to_ticks(t->marker.start_us, timescale), true, wall_us);
+		err = emit_mark(t, timescale, us_to_ticks_up(t->marker.start_us, timescale), true, wall_us);
 	}
 	t->must_cut |= must_cut;
 	return err;
 }
 
-/* A keyframe that a mark stands before lies at or after its start, also if the encoder says otherwise. */
+/* The first frame after a mark lies at or after its start, also if the encoder says otherwise. */
 static void lift(struct timeline *t, struct frame *f, int64_t least_pts) {
 	if (f->pts >= least_pts)
 		return;
 	f->pts = least_pts;
 	t->counts.compositions++;
+	timeline_warn(t, WARN_LIFTED,
+	              "frames that begin a segment were to be shown before earlier ones; they come later now");
+}
+
+/* Where a cut before the frame would lie: at its pts, but after all that packagers have passed. */
+static int64_t cut_at(const struct timeline *t, const struct frame *f, uint32_t timescale) {
+	int64_t least = t->passed_us ? us_to_ticks(t->passed_us, timescale) + 1 : INT64_MIN;
+	return f->pts > least ? f->pts : least;
+}
+
+/* A keyframe may be lifted for a cut; others are left in the present segment. */
+static enum marker_cut cut_before(struct timeline *t, struct timeline_lane *l, struct frame *f) {
+	uint32_t timescale = l->lane.timescale;
+	bool key = f->flags & FRAME_KEY, must = t->must_cut || !t->marked || !l->seen;
+	int64_t cut = cut_at(t, f, timescale);
+	l->seen |= key;
+	if (!key && cut > f->pts)
+		return MARKER_NONE;
+	int64_t duration_us = ticks_to_us(lane_expected(&l->lane), timescale);
+	enum marker_cut how = marker_frame(&t->marker, ticks_to_us(cut, timescale), key, duration_us, must);
+	if (how != MARKER_NONE)
+		lift(t, f, cut);
+	return how;
 }
 
 static int mark_at_key_track(struct timeline *t, struct timeline_lane *l, struct frame *f, int64_t wall_us) {
 	uint32_t timescale = l->lane.timescale;
-	bool key = f->flags & FRAME_KEY;
-	int64_t start = us_to_ticks(t->marker.start_us, timescale);
-	if (t->mark_ahead && key) {
+	bool ahead = t->mark_ahead && f->flags & FRAME_KEY;
+	int err = 0;
+	if (ahead) {
 		t->mark_ahead = false;
-		lift(t, f, start);
 		l->seen = true;
-		return 0;
+	} else {
+		int64_t until = f->pts > f->dts ? f->pts : f->dts;
+		err = mark_limits(t, timescale, ticks_to_us(until, timescale), wall_us);
+		enum marker_cut how = err ? MARKER_NONE : cut_before(t, l, f);
+		if (how != MARKER_NONE)
+			err = emit_mark(t, timescale, f->pts, how == MARKER_FORCED_CUT, wall_us);
 	}
-	int err = mark_limits(t, timescale, ticks_to_us(f->pts, timescale), wall_us);
-	if (err)
+	if (err || !l->in_force)
 		return err;
-	bool must = t->must_cut || !t->marked || !l->seen;
-	if (key && must && t->marked)
-		lift(t, f, us_to_ticks(t->marker.start_us, timescale) + 1);
-	l->seen |= key;
-	int64_t duration_us = ticks_to_us(lane_expected(&l->lane), timescale);
-	enum marker_cut how = marker_frame(&t->marker, ticks_to_us(f->pts, timescale), key, duration_us, must);
-	return how == MARKER_NONE ? 0 : emit_mark(t, timescale, f->pts, how == MARKER_FORCED_CUT, wall_us);
+	if (t->segment_empty)
+		lift(t, f, us_to_ticks(t->run->start_us, timescale));
+	t->segment_empty = false;
+	int64_t us = ticks_to_us(f->pts > f->dts ? f->pts : f->dts, timescale);
+	t->passed_us = us > t->passed_us ? us : t->passed_us;
+	return 0;
 }
 
 void timeline_first_mark(struct timeline *t, const struct sample *key, int64_t wall_us) {
@@ -151,10 +176,11 @@ static int tell_progress(struct timeline *t, int64_t us, int64_t wall_us) {
 	if (!key || !silent(t, key, us, wall_us))
 		return 0;
 	int err = mark_limits(t, key->lane.timescale, us, wall_us);
-	bool news = us >= t->progress_us + PROGRESS_STEP_US && us > t->marker.start_us;
+	bool news = us >= t->progress_us + PROGRESS_STEP_US && us > t->marker.start_us && us > t->passed_us &&
+	            us < t->marker.start_us + marker_limit_us(&t->marker);
 	if (err || !news)
 		return err;
-	t->progress_us = us;
+	t->progress_us = t->passed_us = us;
 	t->counts.progress++;
 	timeline_warn(t, WARN_SILENT_KEY, "the key track fell silent while others went on");
 	return timeline_emit(t, entry_new_progress(us));

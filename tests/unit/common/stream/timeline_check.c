@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,6 +332,12 @@ void timeline_check_end(struct timeline_check *c, uint32_t target_ms) {
 
 const char *timeline_check_fault(const struct timeline_check *c) {
 	return c->fault[0] ? c->fault : NULL;
+}
+
+/* Of the tracks, that are large, only those that were used. */
+void timeline_check_reset(struct timeline_check *c) {
+	tracks_unref(&c->tracks);
+	memset(c, 0, offsetof(struct timeline_check, track) + c->track_count * sizeof *c->track);
 }
 
 void timeline_check_free(struct timeline_check **c) {

@@ -80,8 +80,8 @@ struct timeline_check {
 	int64_t key_last_pts_us;
 	int64_t passed_us; /* a packager may have released everything up to here */
 	struct anchor anchor;
-	struct check_track track[CHECK_TRACKS];
 	size_t track_count;
+	struct check_track track[CHECK_TRACKS]; /* the last member */
 };
 
 struct timeline_check *timeline_check_new(void);
@@ -94,5 +94,8 @@ void timeline_check_end(struct timeline_check *c, uint32_t target_ms);
 
 /* The first broken rule in words; NULL: none. */
 const char *timeline_check_fault(const struct timeline_check *c);
+
+/* As new. */
+void timeline_check_reset(struct timeline_check *c);
 
 void timeline_check_free(struct timeline_check **c);
