@@ -17,6 +17,7 @@ struct marker {
 	uint32_t target_ms; /* TARGETDURATION; 0: not known yet */
 	bool begun, have_key;
 	int64_t start_us;    /* of the present segment */
+	int64_t longest_us;  /* of the segments that ended with a keyframe */
 	int64_t last_key_us; /* newest keyframe */
 	int64_t gops[MARKER_GOPS];
 	unsigned gop_count; /* ever seen */

@@ -105,6 +105,7 @@ static int handle_frame(struct timeline *t, const struct sample *s, int64_t wall
 	if (err)
 		return err;
 	if (!l->in_force) {
+		l->need_key = s->kind == TRACK_VIDEO;
 		count_dropped(t);
 		timeline_warn(t, WARN_LATE_TRACK, "a track began or changed in mid-segment; its frames begin at the next mark");
 		return 0;

@@ -101,10 +101,12 @@ static void lift(struct timeline *t, struct frame *f, int64_t least_pts) {
 	              "frames that begin a segment were to be shown before earlier ones; they come later now");
 }
 
-/* Where a cut before the frame would lie: at its pts, but after all that packagers have passed. */
+/* Where a cut before the frame would lie: at its pts, but not before its dts, and after all that packagers have passed.
+ */
 static int64_t cut_at(const struct timeline *t, const struct frame *f, uint32_t timescale) {
-	int64_t least = t->passed_us ? us_to_ticks(t->passed_us, timescale) + 1 : INT64_MIN;
-	return f->pts > least ? f->pts : least;
+	int64_t least = t->passed_us ? us_to_ticks(t->passed_us, timescale) + 1 : f->dts;
+	int64_t cut = f->pts > f->dts ? f->pts : f->dts;
+	return cut > least ? cut : least;
 }
 
 /* A keyframe may be lifted for a cut; others are left in the present segment. */
@@ -150,9 +152,8 @@ void timeline_first_mark(struct timeline *t, const struct sample *key, int64_t w
 	struct timeline_lane *l = timeline_lane_of(t, key);
 	if (!l || l->track != timeline_key_track(t))
 		return;
-	int64_t pts = timeline_time_ahead(t, l, key) + timeline_composition(key, l->lane.timescale);
-	int64_t floor = us_to_ticks(t->clock.floor_us, l->lane.timescale);
-	pts = pts > floor ? pts : floor;
+	int64_t composition = timeline_composition(key, l->lane.timescale);
+	int64_t pts = timeline_time_ahead(t, l, key) + (composition > 0 ? composition : 0);
 	marker_frame(&t->marker, ticks_to_us(pts, l->lane.timescale), true, 0, true);
 	t->mark_ahead = emit_mark(t, l->lane.timescale, pts, false, wall_us) == 0;
 }
@@ -186,8 +187,14 @@ static int tell_progress(struct timeline *t, int64_t us, int64_t wall_us) {
 	return timeline_emit(t, entry_new_progress(us));
 }
 
+/* The keyframe of a video that joins sound alone: from its mark on it decides. */
+static bool takes_over(const struct timeline *t, const struct timeline_lane *l, const struct frame *f) {
+	const struct track *key = tracks_key(t->tracks, "source");
+	return t->marked && !l->in_force && f->kind == TRACK_VIDEO && f->flags & FRAME_KEY && key && key->id == l->track;
+}
+
 int timeline_mark_before(struct timeline *t, struct timeline_lane *l, struct frame *f, int64_t wall_us) {
-	if (l->track == timeline_key_track(t)) {
+	if (l->track == timeline_key_track(t) || takes_over(t, l, f)) {
 		t->others_since_us = 0;
 		return mark_at_key_track(t, l, f, wall_us);
 	}
