@@ -69,6 +69,7 @@ static int emit_mark(struct timeline *t, uint32_t timescale, int64_t start, bool
 	t->run->last_number = number;
 	t->run->next_number = number + 1;
 	t->run->start_us = start_us;
+	t->mark_timescale = timescale;
 	t->run->discontinuity = discontinuity;
 	t->discontinuity = false;
 	count_mark(t, flags);
@@ -104,9 +105,11 @@ static void lift(struct timeline *t, struct frame *f, int64_t least_pts) {
 /* Where a cut before the frame would lie: at its pts, but not before its dts, and after all that packagers have passed.
  */
 static int64_t cut_at(const struct timeline *t, const struct frame *f, uint32_t timescale) {
-	int64_t least = t->passed_us ? us_to_ticks(t->passed_us, timescale) + 1 : f->dts;
 	int64_t cut = f->pts > f->dts ? f->pts : f->dts;
-	return cut > least ? cut : least;
+	int64_t passed = t->passed_us ? us_to_ticks(t->passed_us, timescale) : INT64_MIN;
+	if (t->must_cut && t->marked && t->run->start_us > t->passed_us)
+		passed = us_to_ticks(t->run->start_us, timescale);
+	return cut > passed ? cut : passed + 1;
 }
 
 /* A keyframe may be lifted for a cut; others are left in the present segment. */
@@ -141,7 +144,7 @@ static int mark_at_key_track(struct timeline *t, struct timeline_lane *l, struct
 	if (err || !l->in_force)
 		return err;
 	if (t->segment_empty)
-		lift(t, f, us_to_ticks(t->run->start_us, timescale));
+		lift(t, f, us_to_ticks_up(t->run->start_us + (timescale != t->mark_timescale), timescale));
 	t->segment_empty = false;
 	int64_t us = ticks_to_us(f->pts > f->dts ? f->pts : f->dts, timescale);
 	t->passed_us = us > t->passed_us ? us : t->passed_us;

@@ -101,8 +101,9 @@ struct timeline {
 	double frame_rate;       /* as the metadata says; 0: it does not */
 	int64_t others_since_us; /* arrival of the others' first frame since the key track's newest; 0: none */
 	int64_t progress_us;
-	int64_t passed_us;  /* the latest time of the key track's frames and of progress: no mark lies at or before it */
-	bool segment_empty; /* no frame of the key track has come since the newest mark */
+	int64_t passed_us; /* the latest time of the key track's frames and of progress: no mark lies at or before it */
+	uint32_t mark_timescale; /* of the newest mark */
+	bool segment_empty;      /* no frame of the key track has come since the newest mark */
 	struct timeline_counts counts;
 	const char *warnings[WARN_COUNT];
 	uint64_t warned[WARN_COUNT];
