@@ -20,10 +20,13 @@ bool timeline_run_pass_number(struct timeline_run *r, uint64_t number) {
  * none is longer than TARGETDURATION. */
 static uint64_t gaps_before(const struct timeline *t, int64_t start_us) {
 	const struct timeline_run *r = t->run;
-	int64_t missing = start_us - t->earlier_us, target = (marker_limit_us(&t->marker) - MARKER_SLACK_US);
+	int64_t limit = marker_limit_us(&t->marker), target = limit - MARKER_SLACK_US, from = t->earlier_us;
+	if (r->start_us && r->start_us + limit < from)
+		from = r->start_us + limit;
+	int64_t missing = start_us - from;
 	if (missing > SHORT_GAP_US)
 		return (uint64_t)((missing + target - 1) / target);
-	return r->start_us && start_us - r->start_us > marker_limit_us(&t->marker);
+	return r->start_us && start_us - r->start_us > limit;
 }
 
 static uint64_t next_number(const struct timeline *t, int64_t start_us, int64_t wall_us) {
@@ -127,6 +130,15 @@ static enum marker_cut cut_before(struct timeline *t, struct timeline_lane *l, s
 	return how;
 }
 
+/* A frame of the key track goes out. */
+static void pass_frame(struct timeline *t, uint32_t timescale, struct frame *f) {
+	if (t->segment_empty)
+		lift(t, f, us_to_ticks_up(t->run->start_us + (timescale != t->mark_timescale), timescale));
+	t->segment_empty = false;
+	int64_t us = ticks_to_us(f->pts > f->dts ? f->pts : f->dts, timescale);
+	t->passed_us = us > t->passed_us ? us : t->passed_us;
+}
+
 static int mark_at_key_track(struct timeline *t, struct timeline_lane *l, struct frame *f, int64_t wall_us) {
 	uint32_t timescale = l->lane.timescale;
 	bool ahead = t->mark_ahead && f->flags & FRAME_KEY;
@@ -141,14 +153,13 @@ static int mark_at_key_track(struct timeline *t, struct timeline_lane *l, struct
 		if (how != MARKER_NONE)
 			err = emit_mark(t, timescale, f->pts, how == MARKER_FORCED_CUT, wall_us);
 	}
-	if (err || !l->in_force)
-		return err;
-	if (t->segment_empty)
-		lift(t, f, us_to_ticks_up(t->run->start_us + (timescale != t->mark_timescale), timescale));
-	t->segment_empty = false;
-	int64_t us = ticks_to_us(f->pts > f->dts ? f->pts : f->dts, timescale);
-	t->passed_us = us > t->passed_us ? us : t->passed_us;
-	return 0;
+	if (!err && l->in_force)
+		pass_frame(t, l->lane.timescale, f);
+	return err;
+}
+
+int timeline_last_marks(struct timeline *t) {
+	return t->mark_timescale ? mark_limits(t, t->mark_timescale, t->run->highest_us, 0) : 0;
 }
 
 void timeline_first_mark(struct timeline *t, const struct sample *key, int64_t wall_us) {
@@ -204,6 +215,10 @@ int timeline_mark_before(struct timeline *t, struct timeline_lane *l, struct fra
 	if (t->marked)
 		return tell_progress(t, ticks_to_us(f->dts, l->lane.timescale), wall_us);
 	/* The key track has no frame yet. */
-	marker_begin(&t->marker, ticks_to_us(f->pts, l->lane.timescale));
-	return emit_mark(t, l->lane.timescale, f->pts, true, wall_us);
+	int64_t start = f->pts > f->dts ? f->pts : f->dts;
+	marker_begin(&t->marker, ticks_to_us(start, l->lane.timescale));
+	int err = emit_mark(t, l->lane.timescale, start, true, wall_us);
+	if (!err && l->track == timeline_key_track(t)) /* what was it does not come */
+		pass_frame(t, l->lane.timescale, f);
+	return err;
 }

@@ -160,6 +160,8 @@ const struct anchor *timeline_anchor(struct timeline *t, int64_t us);
 
 /* timeline_marks.c: the first mark, for the keyframe `key` that comes later. */
 void timeline_first_mark(struct timeline *t, const struct sample *key, int64_t wall_us);
+/* The epoch ends: its other tracks may have gone on beyond what one segment may last. 0 or UV_ENOMEM. */
+int timeline_last_marks(struct timeline *t);
 /* A frame is about to be appended: marks and progress that stand before it. A keyframe's pts may be moved, to lie at or
  * after its mark's start. 0 or UV_ENOMEM. */
 int timeline_mark_before(struct timeline *t, struct timeline_lane *l, struct frame *f, int64_t wall_us);

@@ -155,16 +155,12 @@ static void push_data(struct input *in, uint8_t byte) {
 
 /* The encoder comes back, or somebody is known to have a number already. */
 static void change_run(struct input *in, uint8_t byte) {
-	if (byte & 1) {
-		timeline_run_pass_number(&in->run, in->run.last_number + (byte >> 1));
-		finish(in);
-		begin(in);
-	} else {
-		finish(in);
-		begin(in);
-		if (byte & 2)
-			timeline_continue(in->timeline);
-	}
+	finish(in);
+	if (byte & 1)
+		timeline_run_pass_number(&in->run, in->run.last_number + (byte >> 2));
+	begin(in);
+	if (byte & 2)
+		timeline_continue(in->timeline);
 }
 
 static void read_record(struct input *in) {
