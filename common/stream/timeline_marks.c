@@ -196,6 +196,8 @@ static int tell_progress(struct timeline *t, int64_t us, int64_t wall_us) {
 	if (err || !news)
 		return err;
 	t->progress_us = t->passed_us = us;
+	if (us >= t->run->highest_us)
+		t->run->highest_us = us + 1;
 	t->counts.progress++;
 	timeline_warn(t, WARN_SILENT_KEY, "the key track fell silent while others went on");
 	return timeline_emit(t, entry_new_progress(us));
