@@ -53,7 +53,7 @@ void marker_close(struct marker *m, int64_t us) {
 
 bool marker_overdue(struct marker *m, int64_t us) {
 	int64_t limit = marker_limit_us(m);
-	if (!m->begun || us - m->start_us <= limit)
+	if (!m->begun || us - m->start_us < limit)
 		return false;
 	if (!m->target_ms)
 		m->target_ms = unknown_target_ms(m);

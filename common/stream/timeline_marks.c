@@ -77,6 +77,7 @@ static int emit_mark(struct timeline *t, uint32_t timescale, int64_t start, bool
 	t->discontinuity = false;
 	count_mark(t, flags);
 	t->marked = t->segment_empty = true;
+	t->mark_ahead = false;
 	return timeline_emit(t, e);
 }
 
@@ -141,15 +142,14 @@ static void pass_frame(struct timeline *t, uint32_t timescale, struct frame *f) 
 
 static int mark_at_key_track(struct timeline *t, struct timeline_lane *l, struct frame *f, int64_t wall_us) {
 	uint32_t timescale = l->lane.timescale;
-	bool ahead = t->mark_ahead && f->flags & FRAME_KEY;
-	int err = 0;
-	if (ahead) {
+	/* A keyframe at the limit itself is cut before. */
+	int64_t until_us = ticks_to_us(f->pts > f->dts ? f->pts : f->dts, timescale) - (f->flags & FRAME_KEY ? 1 : 0);
+	int err = mark_limits(t, timescale, until_us, wall_us);
+	if (t->mark_ahead && f->flags & FRAME_KEY) { /* it has its mark */
 		t->mark_ahead = false;
 		l->seen = true;
-	} else {
-		int64_t until = f->pts > f->dts ? f->pts : f->dts;
-		err = mark_limits(t, timescale, ticks_to_us(until, timescale), wall_us);
-		enum marker_cut how = err ? MARKER_NONE : cut_before(t, l, f);
+	} else if (!err) {
+		enum marker_cut how = cut_before(t, l, f);
 		if (how != MARKER_NONE)
 			err = emit_mark(t, timescale, f->pts, how == MARKER_FORCED_CUT, wall_us);
 	}
