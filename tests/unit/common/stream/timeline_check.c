@@ -228,7 +228,7 @@ static void check_step(struct timeline_check *c, const struct mark *m, bool same
 /* The track goes on in another unit: its parts that began in the old one are not looked at. */
 static void retime(struct check_track *t, uint32_t timescale) {
 	t->part_frames = 0;
-	t->last_dts = us_to_ticks(ticks_to_us(t->last_dts, t->timescale), timescale);
+	t->last_dts = us_to_ticks(ticks_to_us(t->last_dts, t->timescale), timescale) - 1; /* rounded down, at most */
 }
 
 static void take_tracks(struct timeline_check *c, const struct mark *m, struct check_mark *mark) {
