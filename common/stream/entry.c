@@ -96,3 +96,8 @@ int64_t ticks_to_us(int64_t ticks, uint32_t timescale) {
 int64_t us_to_ticks(int64_t us, uint32_t timescale) {
 	return scale(us, 1000000, timescale);
 }
+
+int64_t us_to_ticks_up(int64_t us, uint32_t timescale) {
+	int64_t ticks = us_to_ticks(us, timescale);
+	return ticks_to_us(ticks, timescale) < us ? ticks + 1 : ticks;
+}

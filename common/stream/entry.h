@@ -104,3 +104,5 @@ size_t entry_size(const struct entry *e);
 /* Ticks of `timescale` as microseconds and back, rounded to nearest; any sign. `timescale` is not 0. */
 int64_t ticks_to_us(int64_t ticks, uint32_t timescale);
 int64_t us_to_ticks(int64_t us, uint32_t timescale);
+/* Rounded so that it does not lie before. */
+int64_t us_to_ticks_up(int64_t us, uint32_t timescale);

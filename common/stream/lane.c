@@ -104,11 +104,6 @@ static int64_t snap(struct lane *l, int64_t dts, struct lane_time *t) {
 	return expected + (l->off_grid_us16 > 0 ? 1 : -1);
 }
 
-static int64_t us_to_ticks_up(int64_t us, uint32_t timescale) {
-	int64_t ticks = us_to_ticks(us, timescale);
-	return ticks_to_us(ticks, timescale) < us ? ticks + 1 : ticks;
-}
-
 struct lane_time lane_next(struct lane *l, uint32_t ms, uint32_t nano, int64_t wall_us, const struct lane *other,
                            int64_t least_us) {
 	struct lane_time t = {0};
@@ -125,8 +120,8 @@ struct lane_time lane_next(struct lane *l, uint32_t ms, uint32_t nano, int64_t w
 		t.moved = true;
 	}
 	if (t.dts < least) {
+		t.moved |= least - t.dts > 1; /* one is rounding */
 		t.dts = least;
-		t.moved = true;
 	}
 	if (l->begun) {
 		l->step_before = l->last_step;

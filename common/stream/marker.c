@@ -17,8 +17,10 @@ static uint32_t larger(uint32_t a, uint32_t b) {
 	return a > b ? a : b;
 }
 
-/* TARGETDURATION is fixed by the first GOP, or by its absence. */
+/* TARGETDURATION is fixed by the first GOP, or by its absence; segments that were cut before that count too. */
 static void fix_target(struct marker *m, int64_t first_gop_us) {
+	if (m->longest_us > first_gop_us)
+		first_gop_us = m->longest_us;
 	m->target_ms = larger(whole_seconds_ms(m->segment_us), whole_seconds_ms(first_gop_us - 250000));
 }
 
@@ -51,7 +53,7 @@ void marker_close(struct marker *m, int64_t us) {
 
 bool marker_overdue(struct marker *m, int64_t us) {
 	int64_t limit = marker_limit_us(m);
-	if (!m->begun || us - m->start_us <= limit)
+	if (!m->begun || us - m->start_us < limit)
 		return false;
 	if (!m->target_ms)
 		m->target_ms = unknown_target_ms(m);
@@ -72,6 +74,8 @@ static enum marker_cut at_key(struct marker *m, int64_t pts_us, bool must) {
 	           (m->target_ms && elapsed + longest_gop(m) > marker_limit_us(m));
 	if (!cut)
 		return MARKER_NONE;
+	if (m->begun && elapsed > m->longest_us)
+		m->longest_us = elapsed;
 	marker_begin(m, pts_us);
 	return MARKER_CUT;
 }

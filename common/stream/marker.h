@@ -17,6 +17,7 @@ struct marker {
 	uint32_t target_ms; /* TARGETDURATION; 0: not known yet */
 	bool begun, have_key;
 	int64_t start_us;    /* of the present segment */
+	int64_t longest_us;  /* of the segments that ended with a keyframe */
 	int64_t last_key_us; /* newest keyframe */
 	int64_t gops[MARKER_GOPS];
 	unsigned gop_count; /* ever seen */
@@ -28,7 +29,7 @@ enum marker_cut { MARKER_NONE, MARKER_CUT, MARKER_FORCED_CUT };
 void marker_init(struct marker *m, int64_t segment_us, uint32_t target_ms);
 
 /*
- * Media time has come to `us`: true if the present segment's limit lies before it. Then there is a forced cut at that
+ * Media time has come to `us`: true if the present segment's limit is reached. Then there is a forced cut at that
  * limit, m->start_us; ask again until it is false. Before marker_frame, and whenever the key track is silent.
  */
 bool marker_overdue(struct marker *m, int64_t us);

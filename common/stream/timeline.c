@@ -62,7 +62,8 @@ int64_t timeline_composition(const struct sample *s, uint32_t timescale) {
 }
 
 static void note_frame(struct timeline *t, const struct timeline_lane *l, const struct frame *f, int64_t wall_us) {
-	int64_t last = (f->pts > f->dts ? f->pts : f->dts) + lane_expected(&l->lane);
+	int64_t lasts = lane_expected(&l->lane) ? lane_expected(&l->lane) : 1;
+	int64_t last = (f->pts > f->dts ? f->pts : f->dts) + lasts;
 	int64_t end_us = ticks_to_us(last, l->lane.timescale);
 	if (end_us > t->run->highest_us)
 		t->run->highest_us = end_us;
@@ -105,6 +106,7 @@ static int handle_frame(struct timeline *t, const struct sample *s, int64_t wall
 	if (err)
 		return err;
 	if (!l->in_force) {
+		l->need_key = s->kind == TRACK_VIDEO;
 		count_dropped(t);
 		timeline_warn(t, WARN_LATE_TRACK, "a track began or changed in mid-segment; its frames begin at the next mark");
 		return 0;
@@ -178,6 +180,7 @@ int timeline_push(struct timeline *t, const struct sample *s, int64_t wall_us) {
 void timeline_flush(struct timeline *t) {
 	if (!t->gather.done)
 		timeline_release(t);
+	timeline_last_marks(t);
 	marker_close(&t->marker, t->run->highest_us);
 	t->run->target_ms = t->marker.target_ms;
 }

@@ -125,6 +125,8 @@ const struct anchor *timeline_anchor(struct timeline *t, int64_t us) {
 		return a;
 	*a = (struct anchor){.revision = a->revision + 1, .media_us = us, .wall_us = us + least};
 	t->counts.anchors++;
-	timeline_warn(t, WARN_DRIFT, "the encoder's clock runs at another rate, or its media paused; programme time steps");
+	if (lag->next > LAGS_MAX) /* before, one learns how late frames come */
+		timeline_warn(t, WARN_DRIFT,
+		              "the encoder's clock runs at another rate, or its media paused; programme time steps");
 	return a;
 }

@@ -20,10 +20,13 @@ bool timeline_run_pass_number(struct timeline_run *r, uint64_t number) {
  * none is longer than TARGETDURATION. */
 static uint64_t gaps_before(const struct timeline *t, int64_t start_us) {
 	const struct timeline_run *r = t->run;
-	int64_t missing = start_us - t->earlier_us, target = (marker_limit_us(&t->marker) - MARKER_SLACK_US);
+	int64_t limit = marker_limit_us(&t->marker), target = limit - MARKER_SLACK_US, from = t->earlier_us;
+	if (r->start_us && r->start_us + limit < from)
+		from = r->start_us + limit;
+	int64_t missing = start_us - from;
 	if (missing > SHORT_GAP_US)
 		return (uint64_t)((missing + target - 1) / target);
-	return r->start_us && start_us - r->start_us > marker_limit_us(&t->marker);
+	return r->start_us && start_us - r->start_us > limit;
 }
 
 static uint64_t next_number(const struct timeline *t, int64_t start_us, int64_t wall_us) {
@@ -69,10 +72,12 @@ static int emit_mark(struct timeline *t, uint32_t timescale, int64_t start, bool
 	t->run->last_number = number;
 	t->run->next_number = number + 1;
 	t->run->start_us = start_us;
+	t->mark_timescale = timescale;
 	t->run->discontinuity = discontinuity;
 	t->discontinuity = false;
 	count_mark(t, flags);
-	t->marked = true;
+	t->marked = t->segment_empty = true;
+	t->mark_ahead = false;
 	return timeline_emit(t, e);
 }
 
@@ -85,54 +90,97 @@ static int mark_limits(struct timeline *t, uint32_t timescale, int64_t us, int64
 			t->counts.gaps++;
 			timeline_warn(t, WARN_GAP, "the key track was silent for whole segments: they are gaps");
 		}
-		err = emit_mark(t, timescale, us_to_ticks(t->marker.start_us, timescale), true, wall_us);
+		err = emit_mark(t, timescale, us_to_ticks_up(t->marker.start_us, timescale), true, wall_us);
 	}
 	t->must_cut |= must_cut;
 	return err;
 }
 
-/* A keyframe that a mark stands before lies at or after its start, also if the encoder says otherwise. */
+/* The first frame after a mark lies at or after its start, also if the encoder says otherwise. */
 static void lift(struct timeline *t, struct frame *f, int64_t least_pts) {
 	if (f->pts >= least_pts)
 		return;
 	f->pts = least_pts;
 	t->counts.compositions++;
+	timeline_warn(t, WARN_LIFTED,
+	              "frames that begin a segment were to be shown before earlier ones; they come later now");
+}
+
+/* Where a cut before the frame would lie: at its pts, but not before its dts, and after all that packagers have passed.
+ */
+static int64_t cut_at(const struct timeline *t, const struct frame *f, uint32_t timescale) {
+	int64_t cut = f->pts > f->dts ? f->pts : f->dts;
+	int64_t passed = t->passed_us ? us_to_ticks(t->passed_us, timescale) : INT64_MIN;
+	if (t->must_cut && t->marked && t->run->start_us > t->passed_us)
+		passed = us_to_ticks(t->run->start_us, timescale);
+	return cut > passed ? cut : passed + 1;
+}
+
+/* A keyframe may be lifted for a cut; others are left in the present segment. */
+static enum marker_cut cut_before(struct timeline *t, struct timeline_lane *l, struct frame *f) {
+	uint32_t timescale = l->lane.timescale;
+	bool key = f->flags & FRAME_KEY, must = t->must_cut || !t->marked || !l->seen;
+	int64_t cut = cut_at(t, f, timescale);
+	l->seen |= key;
+	if (!key && cut > f->pts)
+		return MARKER_NONE;
+	int64_t duration_us = ticks_to_us(lane_expected(&l->lane), timescale);
+	enum marker_cut how = marker_frame(&t->marker, ticks_to_us(cut, timescale), key, duration_us, must);
+	if (how != MARKER_NONE)
+		lift(t, f, cut);
+	return how;
+}
+
+/* A frame of the key track goes out. */
+static void pass_frame(struct timeline *t, uint32_t timescale, struct frame *f) {
+	if (t->segment_empty)
+		lift(t, f, us_to_ticks_up(t->run->start_us + (timescale != t->mark_timescale), timescale));
+	t->segment_empty = false;
+	int64_t us = ticks_to_us(f->pts > f->dts ? f->pts : f->dts, timescale);
+	t->passed_us = us > t->passed_us ? us : t->passed_us;
 }
 
 static int mark_at_key_track(struct timeline *t, struct timeline_lane *l, struct frame *f, int64_t wall_us) {
 	uint32_t timescale = l->lane.timescale;
-	bool key = f->flags & FRAME_KEY;
-	int64_t start = us_to_ticks(t->marker.start_us, timescale);
-	if (t->mark_ahead && key) {
+	/* A keyframe at the limit itself is cut before. */
+	int64_t until_us = ticks_to_us(f->pts > f->dts ? f->pts : f->dts, timescale) - (f->flags & FRAME_KEY ? 1 : 0);
+	int err = mark_limits(t, timescale, until_us, wall_us);
+	if (t->mark_ahead && f->flags & FRAME_KEY) { /* it has its mark */
 		t->mark_ahead = false;
-		lift(t, f, start);
 		l->seen = true;
-		return 0;
+	} else if (!err) {
+		enum marker_cut how = cut_before(t, l, f);
+		if (how != MARKER_NONE)
+			err = emit_mark(t, timescale, f->pts, how == MARKER_FORCED_CUT, wall_us);
 	}
-	int err = mark_limits(t, timescale, ticks_to_us(f->pts, timescale), wall_us);
-	if (err)
-		return err;
-	bool must = t->must_cut || !t->marked || !l->seen;
-	if (key && must && t->marked)
-		lift(t, f, us_to_ticks(t->marker.start_us, timescale) + 1);
-	l->seen |= key;
-	int64_t duration_us = ticks_to_us(lane_expected(&l->lane), timescale);
-	enum marker_cut how = marker_frame(&t->marker, ticks_to_us(f->pts, timescale), key, duration_us, must);
-	return how == MARKER_NONE ? 0 : emit_mark(t, timescale, f->pts, how == MARKER_FORCED_CUT, wall_us);
+	if (!err && l->in_force)
+		pass_frame(t, l->lane.timescale, f);
+	return err;
+}
+
+int timeline_last_marks(struct timeline *t) {
+	return t->mark_timescale ? mark_limits(t, t->mark_timescale, t->run->highest_us, 0) : 0;
 }
 
 void timeline_first_mark(struct timeline *t, const struct sample *key, int64_t wall_us) {
 	struct timeline_lane *l = timeline_lane_of(t, key);
 	if (!l || l->track != timeline_key_track(t))
 		return;
-	int64_t pts = timeline_time_ahead(t, l, key) + timeline_composition(key, l->lane.timescale);
-	int64_t floor = us_to_ticks(t->clock.floor_us, l->lane.timescale);
-	pts = pts > floor ? pts : floor;
+	int64_t composition = timeline_composition(key, l->lane.timescale);
+	int64_t pts = timeline_time_ahead(t, l, key) + (composition > 0 ? composition : 0);
 	marker_frame(&t->marker, ticks_to_us(pts, l->lane.timescale), true, 0, true);
 	t->mark_ahead = emit_mark(t, l->lane.timescale, pts, false, wall_us) == 0;
 }
 
 /* --- others --- */
+
+/* Silent by the clock, and by its media: what a network held up arrives late together. */
+static bool silent(const struct timeline *t, const struct timeline_lane *key, int64_t us, int64_t wall_us) {
+	int64_t wait_us = t->config->package_track_wait * 1000;
+	if (wall_us - t->others_since_us < wait_us)
+		return false;
+	return !key->lane.begun || us - ticks_to_us(key->lane.last_dts, key->lane.timescale) >= wait_us;
+}
 
 /* Others go on while the key track is silent: packagers may pass on to `us`, and segments may not outgrow their limit
  * meanwhile. */
@@ -140,27 +188,39 @@ static int tell_progress(struct timeline *t, int64_t us, int64_t wall_us) {
 	const struct timeline_lane *key = timeline_lane_find(t, timeline_key_track(t));
 	if (!t->others_since_us)
 		t->others_since_us = wall_us;
-	if (!key || wall_us - t->others_since_us < t->config->package_track_wait * 1000)
+	if (!key || !silent(t, key, us, wall_us))
 		return 0;
 	int err = mark_limits(t, key->lane.timescale, us, wall_us);
-	bool news = us >= t->progress_us + PROGRESS_STEP_US && us > t->marker.start_us &&
-	            (!key->lane.begun || us > ticks_to_us(key->lane.last_dts, key->lane.timescale));
+	bool news = us >= t->progress_us + PROGRESS_STEP_US && us > t->marker.start_us && us > t->passed_us &&
+	            us < t->marker.start_us + marker_limit_us(&t->marker);
 	if (err || !news)
 		return err;
-	t->progress_us = us;
+	t->progress_us = t->passed_us = us;
+	if (us >= t->run->highest_us)
+		t->run->highest_us = us + 1;
 	t->counts.progress++;
 	timeline_warn(t, WARN_SILENT_KEY, "the key track fell silent while others went on");
 	return timeline_emit(t, entry_new_progress(us));
 }
 
+/* The keyframe of a video that joins sound alone: from its mark on it decides. */
+static bool takes_over(const struct timeline *t, const struct timeline_lane *l, const struct frame *f) {
+	const struct track *key = tracks_key(t->tracks, "source");
+	return t->marked && !l->in_force && f->kind == TRACK_VIDEO && f->flags & FRAME_KEY && key && key->id == l->track;
+}
+
 int timeline_mark_before(struct timeline *t, struct timeline_lane *l, struct frame *f, int64_t wall_us) {
-	if (l->track == timeline_key_track(t)) {
+	if (l->track == timeline_key_track(t) || takes_over(t, l, f)) {
 		t->others_since_us = 0;
 		return mark_at_key_track(t, l, f, wall_us);
 	}
 	if (t->marked)
 		return tell_progress(t, ticks_to_us(f->dts, l->lane.timescale), wall_us);
 	/* The key track has no frame yet. */
-	marker_begin(&t->marker, ticks_to_us(f->pts, l->lane.timescale));
-	return emit_mark(t, l->lane.timescale, f->pts, true, wall_us);
+	int64_t start = f->pts > f->dts ? f->pts : f->dts;
+	marker_begin(&t->marker, ticks_to_us(start, l->lane.timescale));
+	int err = emit_mark(t, l->lane.timescale, start, true, wall_us);
+	if (!err && l->track == timeline_key_track(t)) /* what was it does not come */
+		pass_frame(t, l->lane.timescale, f);
+	return err;
 }

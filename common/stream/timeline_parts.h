@@ -67,6 +67,7 @@ enum timeline_warning {
 	WARN_SPLICED,
 	WARN_MOVED,
 	WARN_COMPOSITION,
+	WARN_LIFTED,
 	WARN_REGRIDDED,
 	WARN_FORCED,
 	WARN_GAP,
@@ -100,6 +101,9 @@ struct timeline {
 	double frame_rate;       /* as the metadata says; 0: it does not */
 	int64_t others_since_us; /* arrival of the others' first frame since the key track's newest; 0: none */
 	int64_t progress_us;
+	int64_t passed_us; /* the latest time of the key track's frames and of progress: no mark lies at or before it */
+	uint32_t mark_timescale; /* of the newest mark */
+	bool segment_empty;      /* no frame of the key track has come since the newest mark */
 	struct timeline_counts counts;
 	const char *warnings[WARN_COUNT];
 	uint64_t warned[WARN_COUNT];
@@ -156,6 +160,8 @@ const struct anchor *timeline_anchor(struct timeline *t, int64_t us);
 
 /* timeline_marks.c: the first mark, for the keyframe `key` that comes later. */
 void timeline_first_mark(struct timeline *t, const struct sample *key, int64_t wall_us);
+/* The epoch ends: its other tracks may have gone on beyond what one segment may last. 0 or UV_ENOMEM. */
+int timeline_last_marks(struct timeline *t);
 /* A frame is about to be appended: marks and progress that stand before it. A keyframe's pts may be moved, to lie at or
  * after its mark's start. 0 or UV_ENOMEM. */
 int timeline_mark_before(struct timeline *t, struct timeline_lane *l, struct frame *f, int64_t wall_us);
