@@ -1,0 +1,168 @@
+/*
+ * What of a store can be asked for, what is listed, and when it is forgotten.
+ */
+#include "tests/unit/common/package/simulate.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <uv.h>
+
+enum { WINDOW = 4 };
+
+static struct simulation sim;
+static struct segment_store *store;
+static struct packager *packager;
+static struct told told;
+
+static void init(void) {
+	simulation_init(&sim, 11);
+	store = segment_store_new(WINDOW);
+	packager = packager_new(store, "source", &told_ops, &told);
+	simulation_publish(&sim, 100, &(struct encoder){.seconds = 40.9, .fps = 30, .gop_s = 1, .audio_rate = 48000});
+}
+
+static void fini(void) {
+	packager_free(&packager);
+	segment_store_free(&store);
+	simulation_fini(&sim);
+}
+
+TestSuite(segment_store, .init = init, .fini = fini, .timeout = 60);
+
+static const struct segment *newest(const char *track) {
+	const struct segment_track *t = segment_store_track(store, track);
+	return t->items[t->count - 1];
+}
+
+static enum segment_answer ask_of(uint64_t epoch, enum segment_name_kind kind, uint64_t number, uint32_t part) {
+	struct segment_reply reply;
+	struct segment_name n = {
+	    .kind = kind, .epoch = epoch, .number = number, .part = part, .init = newest("v")->init_id};
+	enum segment_answer a = segment_store_ask(store, "v", &n, &reply);
+	cr_assert_eq(a == SEGMENT_HERE, reply.runs != NULL);
+	runs_unref(&reply.runs);
+	return a;
+}
+
+static enum segment_answer ask(enum segment_name_kind kind, uint64_t number, uint32_t part) {
+	return ask_of(100, kind, number, part);
+}
+
+Test(segment_store, what_is_announced_is_here_or_waited_for) {
+	push_range(packager, &sim, 0, sim.count);
+	const struct segment *open = newest("v");
+	uint64_t n = open->number;
+	cr_assert_eq(open->state, SEGMENT_OPEN);
+	cr_assert_eq(open->part_count, 2);
+	cr_assert_eq(ask(NAME_INIT, 0, 0), SEGMENT_HERE);
+	cr_assert_eq(ask(NAME_SEGMENT, n - 1, 0), SEGMENT_HERE);
+	cr_assert_eq(ask(NAME_PART, n - 1, 5), SEGMENT_HERE);
+	cr_assert_eq(ask(NAME_PART, n - 1, 6), SEGMENT_NONE);
+	cr_assert_eq(ask(NAME_PART, n, 1), SEGMENT_HERE);
+	cr_assert_eq(ask(NAME_PART, n, 2), SEGMENT_WAIT, "a hinted part must be requestable at once");
+	cr_assert_eq(ask(NAME_PART, n, 40), SEGMENT_NONE);
+	cr_assert_eq(ask(NAME_SEGMENT, n, 0), SEGMENT_WAIT);
+	/* Another edge may be ahead. */
+	cr_assert_eq(ask(NAME_PART, n + 1, 0), SEGMENT_WAIT);
+	cr_assert_eq(ask_of(200, NAME_PART, n + 1, 0), SEGMENT_WAIT);
+	cr_assert_eq(ask(NAME_SEGMENT, n + 9, 0), SEGMENT_NONE);
+	cr_assert_eq(ask_of(99, NAME_SEGMENT, n - 1, 0), SEGMENT_NONE);
+	cr_assert_eq(ask_of(99, NAME_PART, n + 1, 0), SEGMENT_NONE);
+}
+
+Test(segment_store, after_the_end_nothing_is_waited_for) {
+	simulation_end(&sim);
+	push_range(packager, &sim, 0, sim.count);
+	uint64_t n = newest("v")->number;
+	cr_assert_eq(ask(NAME_SEGMENT, n, 0), SEGMENT_HERE);
+	cr_assert_eq(ask(NAME_PART, n + 1, 0), SEGMENT_NONE);
+}
+
+Test(segment_store, what_left_the_playlist_stays_for_three_target_durations) {
+	uint64_t now_ms = 1000;
+	uint64_t first = sim.entries[0]->mark.number;
+	for (size_t i = 0; i < sim.count; i++) {
+		now_ms = 1000 + (uint64_t)(sim.entries[i]->time_us - sim.entries[0]->time_us) / 1000;
+		push_range(packager, &sim, i, i + 1);
+		segment_store_expire(store, now_ms);
+	}
+	const struct segment_track *t = segment_store_track(store, "v");
+	struct segment_range r = segment_track_range(t);
+	cr_assert_eq(r.count, WINDOW + 1);
+	uint64_t listed = t->items[r.first]->number;
+	/* Three segments of two seconds each. */
+	for (uint64_t n = listed - 3; n < listed; n++)
+		cr_assert_eq(ask(NAME_SEGMENT, n, 0), SEGMENT_HERE);
+	cr_assert_eq(ask(NAME_SEGMENT, listed - 5, 0), SEGMENT_NONE);
+	cr_assert_eq(ask(NAME_SEGMENT, first, 0), SEGMENT_NONE);
+	size_t bytes = segment_store_usage(store).bytes;
+	cr_assert_leq(segment_store_usage(store).segments, 2 * (WINDOW + 1 + 4));
+	segment_store_expire(store, now_ms + 7000);
+	cr_assert_lt(segment_store_usage(store).bytes, bytes);
+	cr_assert_eq(segment_store_usage(store).segments, 2 * (WINDOW + 1));
+}
+
+/* Fills what the log of a node that joined late lacks. */
+static void fill(size_t from, size_t to) {
+	struct packager *p = packager_new(store, "source", &told_ops, &told);
+	push_range(p, &sim, from, to);
+	packager_free(&p);
+}
+
+Test(segment_store, history_comes_in_front_only_before_anything_was_listed) {
+	size_t late = simulation_mark(&sim, 0, 17);
+	push_range(packager, &sim, late, sim.count);
+	const struct segment_track *t = segment_store_track(store, "v");
+	size_t alone = segment_track_range(t).count;
+	fill(simulation_mark(&sim, 0, 14), late + 60);
+	struct segment_range r = segment_track_range(t);
+	cr_assert_gt(r.count, alone);
+	segment_store_publish(store);
+	uint64_t floor = t->items[r.first]->number;
+	fill(0, simulation_mark(&sim, 0, 16));
+	r = segment_track_range(t);
+	cr_assert_eq(t->items[r.first]->number, floor, "the front of a playlist that was handed out grew");
+}
+
+Test(segment_store, a_hole_that_nobody_fills_is_given_up_before_it_takes_all_memory) {
+	push_range(packager, &sim, 0, simulation_mark(&sim, 0, 6) + 30);
+	push_range(packager, &sim, simulation_mark(&sim, 0, 7) + 30, sim.count);
+	const struct segment_track *t = segment_store_track(store, "v");
+	uint64_t first, last;
+	cr_assert(segment_track_hole(t, &first, &last));
+	segment_store_expire(store, 1000);
+	cr_assert_not(segment_track_hole(t, &first, &last));
+	cr_assert_eq(segment_track_range(t).count, WINDOW + 1);
+}
+
+Test(segment_store, a_holed_segment_keeps_the_parts_that_were_listed) {
+	size_t mark = simulation_mark(&sim, 0, 6);
+	push_range(packager, &sim, 0, mark + 40);
+	uint64_t number = sim.entries[mark]->mark.number;
+	uint32_t listed = newest("v")->listed;
+	cr_assert_geq(listed, 1);
+	packager_hole(packager);
+	const struct segment_track *t = segment_store_track(store, "v");
+	struct segment_range r = segment_track_range(t);
+	cr_assert_eq(t->items[r.first + r.count - 1]->listed, listed);
+	for (uint32_t i = 0; i < listed; i++)
+		cr_assert_eq(ask(NAME_PART, number, i), SEGMENT_HERE);
+	cr_assert_eq(ask(NAME_PART, number, listed), SEGMENT_WAIT);
+	cr_assert_eq(ask(NAME_SEGMENT, number, 0), SEGMENT_WAIT);
+	cr_assert_eq(segment_store_usage(store).holed, 2);
+}
+
+Test(segment_store, tracks_that_are_gone_are_forgotten_with_their_segments) {
+	simulation_fini(&sim);
+	simulation_init(&sim, 11);
+	simulation_publish(&sim, 100, &(struct encoder){.seconds = 6, .fps = 30, .gop_s = 1, .audio_rate = 48000});
+	push_range(packager, &sim, 0, sim.count);
+	cr_assert(segment_store_track(store, "a"));
+	size_t from = sim.count;
+	simulation_publish(&sim, 200, &(struct encoder){.seconds = 30, .fps = 30, .gop_s = 1});
+	push_range(packager, &sim, from, sim.count);
+	segment_store_expire(store, 1000);
+	segment_store_expire(store, 10000);
+	cr_assert_null(segment_store_track(store, "a"));
+	cr_assert_eq(segment_store_usage(store).segments, WINDOW + 1);
+}
