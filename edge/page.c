@@ -117,7 +117,7 @@ static void lead_to_player(struct http_exchange *x) {
 	buffer_fini(&headers);
 }
 
-/* The clock that programme time is told by. */
+/* The clock that programme time is told by. Without a line's end: DASH players read the whole body as a time. */
 static void tell_time(struct http_exchange *x) {
 	char text[64];
 	int64_t now = clock_wall_us();
@@ -128,7 +128,7 @@ static void tell_time(struct http_exchange *x) {
 		return;
 	}
 	size_t size = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-	size += (size_t)snprintf(text + size, sizeof text - size, ".%03dZ\n", (int)(now / 1000 % 1000));
+	size += (size_t)snprintf(text + size, sizeof text - size, ".%03dZ", (int)(now / 1000 % 1000));
 	http_respond(x, 200, "text/plain", HTTP_CACHE_NEVER, bytes_copy(text, size));
 }
 

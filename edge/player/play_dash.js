@@ -13,12 +13,13 @@ const audioLabel = (t) => t.labels?.[0]?.text || t.lang || `Track ${t.index ?? t
 class DashPlayback {
 	constructor(dashjs, url, video, on) {
 		this.bytes = new ByteMeter();
+		const time = { scheme: 'urn:mpeg:dash:utc:http-iso:2014', value: new URL('time', root).href };
 		this.player = dashjs.MediaPlayer().create();
 		this.player.updateSettings({
 			debug: { logLevel: dashjs.Debug.LOG_LEVEL_NONE },
 			streaming: {
-				// Our manifests name the edge's own clock; the library's own default is a host elsewhere.
-				utcSynchronization: { enabled: true, useManifestDateHeaderTimeSource: false },
+				// The library's own default is a host elsewhere.
+				utcSynchronization: { enabled: true, useManifestDateHeaderTimeSource: false, defaultTimingSource: time },
 				liveCatchup: { enabled: true },
 				buffer: { bufferToKeep: 30 },
 			},

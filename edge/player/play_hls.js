@@ -25,7 +25,6 @@ class HlsPlayback {
 			enableWorker: false, // it would be made from a blob, which our content policy has not
 			backBufferLength: 30,
 			maxLiveSyncPlaybackRate: low ? 1.1 : 1,
-			liveSyncDurationCount: 3,
 		});
 		this.listen(Hls, on);
 		this.hls.loadSource(url);

@@ -86,6 +86,8 @@ class Browser:
 
     def shot(self, name):
         SHOTS.mkdir(parents=True, exist_ok=True)
+        faded = "document.getAnimations().every((a) => !(a instanceof CSSTransition))"
+        wait_until(lambda: self.read(faded), 5, "nothing fades in or out")
         self.order("shot", path=str(SHOTS / f"{name}.png"))
 
     def assert_content(self, address):

@@ -120,7 +120,7 @@ def test_all_can_be_done_by_keyboard(chromium, children, one):
 def test_it_fits_every_screen_in_both_looks(chromium, children, one, look, device, width, height):
     publish(children, one.origin)
     chromium.open(page(one.edge), width=width, height=height, look=look)
-    seen = chromium.wait_playing(45)
+    seen = chromium.wait_playing(90)
     assert seen["spills"] <= 0
     assert chromium.read("document.documentElement.dataset.look") == look
     small = """[...document.querySelectorAll('button, select')].filter((e) => e.offsetWidth && e.id !== 'look'
