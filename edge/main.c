@@ -91,7 +91,7 @@ static void add_link(const struct link *l, void *context) {
 static void list_nodes(struct worker *w, json_t *array) {
 	struct edge *e = edge_of(w);
 	struct node_worker *n = &e->base;
-	admin_add_node(array, n->node->relay.id, "edge", config_node(n->node->config)->relay_listen, "up", NULL);
+	admin_add_self(array, w, n->node->relay.id, "edge", config_node(n->node->config)->relay_listen);
 	list_each (node, &e->pool.upstreams) {
 		struct upstream *u = list_entry(node, struct upstream, node);
 		admin_add_node(array, u->peer, "origin", u->address, u->up ? "up" : "down", u->up ? NULL : u->why);

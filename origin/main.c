@@ -82,7 +82,7 @@ static void add_link(const struct link *l, void *context) {
 
 static void list_nodes(struct worker *w, json_t *array) {
 	struct node_worker *n = node_worker_of(w);
-	admin_add_node(array, n->node->relay.id, "origin", config_node(n->node->config)->relay_listen, "up", NULL);
+	admin_add_self(array, w, n->node->relay.id, "origin", config_node(n->node->config)->relay_listen);
 	relay_server_each(&n->relay, add_link, array);
 }
 

@@ -16,7 +16,7 @@
 
 enum config_role { CONFIG_ORIGIN = 1, CONFIG_EDGE = 2 };
 
-enum { CONFIG_LIST_MAX = 64 };
+enum { CONFIG_LIST_MAX = 64, CONFIG_WORD = -1 /* a duration for which its row's word was given */ };
 
 /* Strings are owned by the config. */
 struct config_list {

@@ -143,6 +143,10 @@ static int set_list(struct config_list *field, const char *const *texts, size_t 
 
 static int set_number(const struct config_row *row, const char *text, int64_t *field) {
 	int64_t v = 0;
+	if (row->type == CONFIG_TYPE_duration && *row->choices && strcmp(text, row->choices) == 0) {
+		*field = CONFIG_WORD;
+		return 0;
+	}
 	int err = row->type == CONFIG_TYPE_int        ? parse_int(text, &v)
 	          : row->type == CONFIG_TYPE_duration ? parse_unit(text, durations, LENGTH(durations), &v)
 	                                              : parse_unit(text, sizes, LENGTH(sizes), &v);
@@ -265,6 +269,8 @@ void config_row_expects(const struct config_row *row, struct buffer *out) {
 	case CONFIG_TYPE_duration:
 		buffer_append_string(out, "a duration");
 		print_range(out, row, config_print_duration);
+		if (*row->choices)
+			buffer_printf(out, ", or %s", row->choices);
 		break;
 	case CONFIG_TYPE_size:
 		buffer_append_string(out, "a size");

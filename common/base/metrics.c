@@ -36,11 +36,38 @@ int64_t metric_value(enum metric m) {
 	return sum;
 }
 
+/* Shares stand in the table in millionths, plus one where they were set. */
+void metric_set_share(enum metric m, double share) {
+	atomic_store_explicit(&rows[own_row].values[m], 1 + (int64_t)(share * 1e6), memory_order_relaxed);
+}
+
+static int64_t share_millionths(enum metric m, unsigned worker) {
+	return atomic_load_explicit(&rows[METRIC_FIRST_WORKER + worker].values[m], memory_order_relaxed) - 1;
+}
+
+double metric_share(enum metric m, unsigned worker) {
+	int64_t v = share_millionths(m, worker);
+	return v > 0 ? (double)v / 1e6 : 0;
+}
+
+static void print_shares(enum metric m, struct buffer *out) {
+	for (unsigned i = 0; i < METRIC_THREADS - METRIC_FIRST_WORKER; i++) {
+		int64_t v = share_millionths(m, i);
+		if (v >= 0)
+			buffer_printf(out, "%s{worker=\"%u\"} %lld.%06lld\n", table[m].name, i, (long long)(v / 1000000),
+			              (long long)(v % 1000000));
+	}
+}
+
 void metrics_print(struct buffer *out) {
 	for (int m = 0; m < METRIC_COUNT; m++) {
 		if (m == 0 || strcmp(table[m].name, table[m - 1].name) != 0)
 			buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", table[m].name, table[m].help, table[m].name,
 			              table[m].type == METRIC_COUNTER ? "counter" : "gauge");
+		if (table[m].type == METRIC_SHARE) {
+			print_shares((enum metric)m, out);
+			continue;
+		}
 		const char *open = *table[m].labels ? "{" : "", *close = *table[m].labels ? "}" : "";
 		buffer_printf(out, "%s%s%s%s %lld\n", table[m].name, open, table[m].labels, close,
 		              (long long)metric_value((enum metric)m));

@@ -18,9 +18,13 @@ enum metric {
 	METRIC_COUNT
 };
 
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE };
+enum metric_type {
+	METRIC_COUNTER,
+	METRIC_GAUGE,
+	METRIC_SHARE, /* a gauge from 0 to 1 that each worker has of its own, printed with its index as label */
+};
 
-enum { METRIC_THREADS = 130 }; /* rows: main, the logger, 128 workers */
+enum { METRIC_THREADS = 130, METRIC_FIRST_WORKER = 2 }; /* rows: main, the logger, 128 workers */
 
 /* Picks the calling thread's row: 0 is main's and the default, workers use 2 + index. Rows are below METRIC_THREADS. */
 void metrics_thread(unsigned row);
@@ -34,6 +38,12 @@ static inline void metric_inc(enum metric m) {
 static inline void metric_dec(enum metric m) {
 	metric_add(m, -1);
 }
+
+/* Sets the calling worker's METRIC_SHARE. */
+void metric_set_share(enum metric m, double share);
+
+/* A worker's METRIC_SHARE; 0 for one that never set it. Any thread. */
+double metric_share(enum metric m, unsigned worker);
 
 /* The sum over all threads. Any thread; rows in flight may be a moment old. */
 int64_t metric_value(enum metric m);

@@ -1,6 +1,7 @@
 /*
  * metrics_table.h: every metric that a node exports. No include guard: metrics.h and metrics.c expand it differently.
- * METRIC(id, type, family name, labels or "", help). Rows of one family stand together and share type and help.
+ * METRIC(id, type, family name, labels or "", help); a SHARE is labelled with its worker. Rows of one family stand
+ * together and share type and help.
  */
 /* clang-format off */
 METRIC(M_LOG_DROPPED, COUNTER, "weir_log_dropped_total", "", "Log lines lost because the log's reader was too slow")
@@ -15,6 +16,10 @@ METRIC(M_HTTP_REFUSED, COUNTER, "weir_http_requests_refused_total", "", "HTTP re
 METRIC(M_SOCKET_RECEIVED, COUNTER, "weir_socket_received_bytes_total", "", "Bytes read from sockets")
 METRIC(M_SOCKET_SENT, COUNTER, "weir_socket_sent_bytes_total", "", "Bytes handed to the kernel")
 METRIC(M_SOCKET_WRITES, COUNTER, "weir_socket_writes_total", "", "Write calls that sent something")
+METRIC(M_SENDER_WRITES, COUNTER, "weir_sender_writes_total", "", "Times that a viewer was given blocks of a stream: one write call each")
+METRIC(M_SENDER_BLOCKS, COUNTER, "weir_sender_blocks_total", "", "Blocks of streams (a frame each, or a head) given to viewers")
+METRIC(M_WORKER_BUSY, SHARE, "weir_worker_busy_ratio", "", "Share of the time in which the worker ran, of that in which it could have")
+METRIC(M_WORKER_PRESSURE, SHARE, "weir_worker_pressure_ratio", "", "How far frames wait for each other because the worker is busy, as a share of edge.merge_max")
 METRIC(M_STREAMS, GAUGE, "weir_streams", "", "Streams known on this node")
 METRIC(M_PUBLISHERS, GAUGE, "weir_publishers", "", "Publishers connected to this node")
 METRIC(M_VIEWERS_RTMP, GAUGE, "weir_viewers", "protocol=\"rtmp\"", "Viewers playing")

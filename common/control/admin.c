@@ -115,6 +115,15 @@ void admin_add_node(json_t *array, const char *id, const char *role, const char 
 	json_array_append_new(array, o);
 }
 
+void admin_add_self(json_t *array, const struct worker *w, const char *id, const char *role, const char *address) {
+	json_t *workers = json_array();
+	for (unsigned i = 0; i < workers_count(w->group); i++)
+		json_array_append_new(workers, json_pack("{s:f, s:f}", "busy", metric_share(M_WORKER_BUSY, i), "pressure",
+		                                         metric_share(M_WORKER_PRESSURE, i)));
+	admin_add_node(array, id, role, address, "up", NULL);
+	json_object_set_new(json_array_get(array, json_array_size(array) - 1), "workers", workers);
+}
+
 void admin_add_registry(json_t *missing, json_t *warnings, const struct registry *r) {
 	const char *why;
 	bool ever;

@@ -44,6 +44,9 @@ void admin_add_rtmp_session(const struct rtmp_session_info *info, void *context)
 /* For `not_ready`: a map that was never reached is missing; one that is away just now is a warning. */
 void admin_add_registry(json_t *missing, json_t *warnings, const struct registry *r);
 
+/* This node, with how busy each of its workers is. */
+void admin_add_self(json_t *array, const struct worker *w, const char *id, const char *role, const char *address);
+
 /* A node as the API tells it. */
 void admin_add_node(json_t *array, const char *id, const char *role, const char *address, const char *state,
                     const char *why);

@@ -137,6 +137,7 @@ static void close_handles(struct worker *w) {
 	uv_close((uv_handle_t *)&w->timer_handle, NULL);
 	uv_close((uv_handle_t *)&w->before_poll, NULL);
 	uv_close((uv_handle_t *)&w->after_poll, NULL);
+	busy_meter_close(&w->busy);
 }
 
 static void worker_fini(struct worker *w) {
@@ -149,7 +150,8 @@ static void worker_fini(struct worker *w) {
 static void worker_main(void *arg) {
 	struct worker *w = arg;
 	struct workers *g = w->group;
-	metrics_thread(2 + w->index);
+	metrics_thread(METRIC_FIRST_WORKER + w->index);
+	busy_meter_start(&w->busy, &w->loop);
 	w->start_status = g->hooks->start(w, g->context);
 	uv_sem_post(&g->started);
 	uv_run(&w->loop, UV_RUN_DEFAULT);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "common/base/list.h"
+#include "common/loop/busy.h"
 #include "common/loop/timer.h"
 
 #include <stdatomic.h>
@@ -48,6 +49,7 @@ struct worker {
 	struct timer_heap timers;
 	uv_timer_t timer_handle;
 	struct list turn_tasks;
+	struct busy_meter busy;
 	uv_prepare_t before_poll;
 	uv_check_t after_poll;
 

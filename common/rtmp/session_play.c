@@ -156,10 +156,12 @@ static void open_way(struct rtmp_play *p, int64_t history) {
 	p->need_head = true;
 	if (p->paused)
 		return;
-	if (is_private(p))
+	if (is_private(p)) {
 		cursor_open(&p->private, p->log, history ? CURSOR_HISTORY : CURSOR_NEWEST_KEY, history, private_ready);
-	else
+		cursor_set_paced(&p->private);
+	} else {
 		sender_open(&p->sender, &p->session->conn, p->log, history, &sender_ops);
+	}
 }
 
 void rtmp_play_writable(struct rtmp_play *p) {

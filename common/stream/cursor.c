@@ -2,10 +2,23 @@
 
 #include "common/base/metrics.h"
 
+void cursor_wait(struct cursor *c) {
+	bool flushed = c->paced && !c->want_key;
+	list_append(flushed ? &c->log->paced : &c->log->readers, &c->node);
+}
+
+/* What is there for it already does not wait for a flush. */
 static void attach(struct cursor *c) {
-	list_append(&c->log->readers, &c->node);
-	if (c->position < c->log->next)
+	if (c->position < c->log->next) {
+		list_append(&c->log->readers, &c->node);
 		worker_at_turn_end(c->log->worker, &c->log->wake);
+	} else {
+		cursor_wait(c);
+	}
+}
+
+void cursor_set_paced(struct cursor *c) {
+	c->paced = true;
 }
 
 void cursor_open_at(struct cursor *c, struct log *l, uint64_t position, void (*on_ready)(struct cursor *)) {
@@ -31,6 +44,10 @@ void cursor_open(struct cursor *c, struct log *l, enum cursor_start start, int64
 void cursor_skip(struct cursor *c) {
 	c->position = c->log->next;
 	c->want_key = !log_newest_key(c->log, &c->position);
+	if (c->want_key && !list_empty(&c->node)) { /* the keyframe will not wait either */
+		list_remove(&c->node);
+		cursor_wait(c);
+	}
 }
 
 enum cursor_result cursor_next(struct cursor *c, const struct log_item **item) {

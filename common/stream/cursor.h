@@ -22,6 +22,7 @@ struct cursor {
 	struct log *log;   /* NULL: closed */
 	uint64_t position; /* of the item that comes next */
 	bool want_key;     /* skip to the next key item */
+	bool paced;        /* waits for the log's flushes */
 	void (*on_ready)(struct cursor *);
 	uint64_t overruns;
 };
@@ -41,6 +42,13 @@ void cursor_open(struct cursor *c, struct log *l, enum cursor_start start, int64
 /* Opens it at `position`, in [log->first, log->next]. */
 void cursor_open_at(struct cursor *c, struct log *l, uint64_t position, void (*on_ready)(struct cursor *));
 
+/*
+ * It is a viewer's: once it has read all there is it waits for the log's next flush (pace.h), where the others get
+ * theirs, and not for the end of each turn. Its first items, a keyframe that it waits for, and what it has missed
+ * while paused still come at once.
+ */
+void cursor_set_paced(struct cursor *c);
+
 /* The next item without passing it; items before a wanted key are passed silently. */
 enum cursor_result cursor_next(struct cursor *c, const struct log_item **item);
 
@@ -52,6 +60,9 @@ void cursor_skip(struct cursor *c);
 
 void cursor_pause(struct cursor *c);
 void cursor_resume(struct cursor *c); /* on_ready comes at this turn's end if items wait */
+
+/* Puts it, unlinked, among those that wait. For log.c and cursor.c. */
+void cursor_wait(struct cursor *c);
 
 /* Leaves the log. Closed already is fine. */
 void cursor_close(struct cursor *c);

@@ -18,25 +18,46 @@ static uint64_t *key_slot(const struct log *l, uint64_t i) {
 	return &l->keys[i & (l->key_capacity - 1)];
 }
 
-static void wake_readers(struct turn_task *task) {
-	struct log *l = list_entry(task, struct log, wake);
-	/* Readers leave the list while they read and come back when they find nothing more, perhaps in this very walk. */
+/* Each goes back to where it will wait next before it reads, for it may close itself, and be freed, while it does. */
+static void wake_all(struct list *from) {
 	struct list waiting;
 	list_init(&waiting);
-	list_splice(&waiting, &l->readers);
+	list_splice(&waiting, from);
 	while (!list_empty(&waiting)) {
 		struct cursor *c = list_entry(waiting.next, struct cursor, node);
 		list_remove(&c->node);
-		list_append(&l->readers, &c->node);
+		cursor_wait(c);
 		c->on_ready(c);
 	}
+}
+
+static void wake_readers(struct turn_task *task) {
+	wake_all(&list_entry(task, struct log, wake)->readers);
+}
+
+static void flush(struct turn_task *task) {
+	struct log *l = list_entry(task, struct log, flush);
+	pace_flushed(&l->pace);
+	wake_all(&l->paced);
+}
+
+static void on_pace_due(struct timer *t) {
+	struct log *l = list_entry(t, struct log, pace.timer);
+	worker_at_turn_end(l->worker, &l->flush);
 }
 
 void log_init(struct log *l, struct worker *w, struct log_limits limits) {
 	*l = (struct log){.worker = w, .limits = limits};
 	list_init(&l->readers);
 	turn_task_init(&l->wake, wake_readers);
+	list_init(&l->paced);
+	turn_task_init(&l->flush, flush);
+	pace_init(&l->pace, w, on_pace_due);
 	metric_inc(M_LOGS);
+}
+
+void log_set_pace(struct log *l, struct pace_rule rule) {
+	l->pace.rule = rule;
 }
 
 static void drop_first(struct log *l) {
@@ -53,8 +74,10 @@ static void drop_first(struct log *l) {
 }
 
 void log_fini(struct log *l) {
-	assert(list_empty(&l->readers));
+	assert(list_empty(&l->readers) && list_empty(&l->paced));
 	list_remove(&l->wake.node);
+	list_remove(&l->flush.node);
+	timer_stop(&l->pace.timer);
 	while (l->first < l->next)
 		drop_first(l);
 	free(l->items);
@@ -118,6 +141,8 @@ int log_append(struct log *l, const struct log_item *item) {
 		drop_first(l);
 	if (!list_empty(&l->readers))
 		worker_at_turn_end(l->worker, &l->wake);
+	if (!list_empty(&l->paced) && pace_item(&l->pace, item->size_bytes, item->flags & ITEM_END))
+		worker_at_turn_end(l->worker, &l->flush);
 	return 0;
 }
 

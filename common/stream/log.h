@@ -14,6 +14,7 @@
 #include "common/base/counted.h"
 #include "common/base/list.h"
 #include "common/loop/worker.h"
+#include "common/stream/pace.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,12 +53,18 @@ struct log {
 	uint64_t *keys; /* positions of kept ITEM_KEY items, oldest first: a ring too */
 	size_t key_capacity;
 	uint64_t key_first, key_next;
-	struct list readers; /* cursors that wait for items */
+	struct list readers; /* cursors that wait for items, woken at the end of the turn that brings one */
 	struct turn_task wake;
+	struct list paced; /* cursors that wait for a flush: viewers that have all there was at the last one */
+	struct turn_task flush;
+	struct pace pace; /* when that comes */
 };
 
 /* Allocates nothing yet. `w`'s turn end wakes the readers. */
 void log_init(struct log *l, struct worker *w, struct log_limits limits);
+
+/* How paced readers of this log wait; at once where it is not called. */
+void log_set_pace(struct log *l, struct pace_rule rule);
 
 /* Drops every item. Cursors must be closed before. */
 void log_fini(struct log *l);

@@ -126,6 +126,7 @@ void mirror_on_live(struct mirror *m, struct log *log, const struct mirror_info 
 		return;
 	if (!log) {
 		log_init(&m->copy, m->worker, streams_log_limits(m->worker->streams, &m->feed->name));
+		log_set_pace(&m->copy, streams_pace_rule(m->worker->streams, &m->feed->name));
 		m->copied = true;
 		log = &m->copy;
 	}

@@ -1,6 +1,7 @@
 #include "common/stream/sender.h"
 
 #include "common/base/bytes.h"
+#include "common/base/metrics.h"
 
 #include <uv.h>
 
@@ -71,6 +72,10 @@ static bool send_batch(struct sender *s) {
 	struct batch b;
 	gather(s, &b);
 	int gone = b.count ? try_writev(s, &b) : 0;
+	if (gone > 0) {
+		metric_inc(M_SENDER_WRITES);
+		metric_add(M_SENDER_BLOCKS, gone);
+	}
 	if (gone < 0) {
 		fail(s, gone);
 		return false;
@@ -124,6 +129,7 @@ static void on_ready(struct cursor *c) {
 void sender_open(struct sender *s, struct conn *c, struct log *l, int64_t history_us, const struct sender_ops *ops) {
 	*s = (struct sender){.conn = c, .ops = ops, .need_head = true};
 	cursor_open(&s->cursor, l, history_us > 0 ? CURSOR_HISTORY : CURSOR_NEWEST_KEY, history_us, on_ready);
+	cursor_set_paced(&s->cursor);
 }
 
 void sender_open_sink(struct sender *s, struct sink *k, struct log *l, int64_t history_us,

@@ -1,6 +1,7 @@
 #include "common/stream/view.h"
 
 #include "common/base/logger.h"
+#include "common/stream/feed.h"
 #include "common/stream/stream.h"
 
 #include <stdalign.h>
@@ -137,6 +138,7 @@ static struct view *view_new(struct rendition *r, const struct view_ops *ops) {
 	v->ops = ops;
 	turn_task_init(&v->release, on_release);
 	log_init(&v->log, r->log.worker, r->log.limits);
+	log_set_pace(&v->log, streams_pace_rule(r->stream->streams, &r->stream->name));
 	cursor_open(&v->cursor, &r->log, ops->from_oldest ? CURSOR_OLDEST : CURSOR_HISTORY, config->edge_history * 1000,
 	            on_ready);
 	struct entry *mark = mark_before(r, v->cursor.position);

@@ -143,6 +143,18 @@ Test(config, durations_carry_units) {
 	}
 }
 
+Test(config, a_duration_may_have_a_word_in_its_place) {
+	cr_assert_eq(parse_as(CONFIG_EDGE, "", NULL, NULL), 0, "%s", told());
+	cr_assert_eq(config_app(config, "live", 4)->edge_merge, CONFIG_WORD);
+	cr_assert_eq(parse_as(CONFIG_EDGE, "edge: {merge: 170ms}\napps: {a: {edge: {merge: adaptive}}}\n", NULL, NULL), 0,
+	             "%s", told());
+	cr_assert_eq(config_app(config, "live", 4)->edge_merge, 170);
+	cr_assert_eq(config_app(config, "a", 1)->edge_merge, CONFIG_WORD);
+	cr_assert_eq(parse_as(CONFIG_EDGE, "edge: {merge: adaptiv}\n", NULL, NULL), UV_EINVAL);
+	cr_assert(strstr(told(), "expected a duration from 0 to 1s, or adaptive"), "%s", told());
+	cr_assert_eq(parse_as(CONFIG_EDGE, "edge: {merge_max: adaptive}\n", NULL, NULL), UV_EINVAL);
+}
+
 Test(config, sizes_carry_units) {
 	static const struct value values[] = {
 	    {"1048576B", 1048576}, {"2048KiB", 2 << 20}, {"1.5MiB", 3 << 19}, {"1GiB", 1 << 30}, {"2000kB", 2000000},

@@ -83,3 +83,20 @@ Test(metrics, every_series_and_family_stands_once) {
 	free(text);
 	buffer_fini(&page);
 }
+
+static void *be_busy(void *arg) {
+	metrics_thread(METRIC_FIRST_WORKER + 3);
+	metric_set_share(M_WORKER_BUSY, 0.25);
+	return arg;
+}
+
+Test(metrics, a_share_is_each_workers_own) {
+	pthread_t thread;
+	cr_assert_eq(pthread_create(&thread, NULL, be_busy, NULL), 0);
+	pthread_join(thread, NULL);
+	cr_assert_float_eq(metric_share(M_WORKER_BUSY, 3), 0.25, 1e-6);
+	cr_assert_eq(metric_share(M_WORKER_BUSY, 2), 0);
+	const char *text = print();
+	cr_assert(strstr(text, "# TYPE weir_worker_busy_ratio gauge\nweir_worker_busy_ratio{worker=\"3\"} 0.250000\n# "));
+	buffer_fini(&page);
+}

@@ -26,6 +26,33 @@ static inline void still_worker_turn(struct worker *w) {
 	}
 }
 
+/* And its timers: a loop that does not run, whose clock the test moves. */
+static inline void still_worker_clock_init(struct worker *w) {
+	cr_assert_eq(uv_loop_init(&w->loop), 0);
+	uv_timer_init(&w->loop, &w->timer_handle);
+	w->loop.time = 1000000;
+}
+
+static inline void still_worker_clock_fini(struct worker *w) {
+	uv_close((uv_handle_t *)&w->timer_handle, NULL);
+	uv_run(&w->loop, UV_RUN_DEFAULT);
+	cr_assert_eq(uv_loop_close(&w->loop), 0);
+	free(w->timers.items);
+}
+
+/* `ms` pass: each timer that comes due runs, and its turn ends. */
+static inline void still_worker_pass(struct worker *w, uint64_t ms) {
+	for (uint64_t until = w->loop.time + ms; w->loop.time < until;) {
+		w->loop.time++;
+		while (w->timers.count && w->timers.items[0]->due_ms <= w->loop.time) {
+			struct timer *t = w->timers.items[0];
+			timer_stop(t);
+			t->on_due(t);
+		}
+		still_worker_turn(w);
+	}
+}
+
 static inline struct log_item item_at(int64_t ms, uint32_t flags, uint64_t sequence, uint32_t size) {
 	struct bytes *b = bytes_new(4);
 	return (struct log_item){.object = &b->counted,
