@@ -12,7 +12,7 @@ struct options {
 	struct sockaddr_in rtmp, flv;
 	const char *rtmp_host, *flv_host;
 	char app[64], name[128];
-	int rtmp_viewers, flv_viewers, seconds, ramp, stall;
+	int rtmp_viewers, flv_viewers, seconds, ramp, stall, settle_ms;
 	int server; /* process whose CPU time is told; 0: none */
 	bool each, events;
 };

@@ -2,11 +2,12 @@
  * load: many viewers in one process, each message's header checked, and what they got as JSON.
  *
  *     load --rtmp HOST:PORT --flv HOST:PORT --stream app/name --rtmp-viewers N --flv-viewers N
- *          [--seconds S] [--ramp VIEWERS_PER_SECOND] [--stall N] [--each] [--server PID] [--events]
+ *          [--seconds S] [--ramp VIEWERS_PER_SECOND] [--settle MS] [--stall N] [--each] [--server PID] [--events]
  *
- * The measured window begins when all viewers have been started and had two seconds to begin. A viewer is at full rate
- * when it got at least 98 % of what the median viewer of the window got. `--stall N`: the first N viewers stop reading
- * in the window. `--each`: viewer number i plays the stream name followed by i, and "full rate" is against the median.
+ * The measured window begins when all viewers have been started and had `--settle` (2000) milliseconds to begin. A
+ * viewer is at full rate when it got at least 98 % of what the median viewer of the window got. `--stall N`: the first
+ * N viewers stop reading in the window. `--each`: viewer number i plays the stream name followed by i, and "full rate"
+ * is against the median.
  * `--server PID`: the report tells what CPU time this process took in the window. `--events`: lines tell half a second
  * before the window opens ("settled") and when it has closed ("closed", with half a second more of playing), so that
  * counters can be read while the stream flows. Exit status 0 when every viewer (but the stalled) played to the end at
@@ -204,7 +205,7 @@ int main(int argc, char **argv) {
 	const struct options *o = &load.options;
 	if (!options_parse(&load.options, argc, argv)) {
 		fprintf(stderr, "usage: load --rtmp IP:PORT --flv IP:PORT --stream app/name --rtmp-viewers N --flv-viewers N "
-		                "[--seconds S] [--ramp N] [--stall N] [--each] [--server PID] [--events]\n");
+		                "[--seconds S] [--ramp N] [--settle MS] [--stall N] [--each] [--server PID] [--events]\n");
 		return 2;
 	}
 	struct rlimit files;
@@ -219,7 +220,7 @@ int main(int argc, char **argv) {
 		return 2;
 	}
 	ramp_up();
-	run_for(2000 * (uint64_t)MS);
+	run_for((uint64_t)o->settle_ms * MS);
 	measure_window();
 	bool well = report_print(&load);
 	free(load.viewers);

@@ -42,6 +42,9 @@ static bool take(struct options *o, int option, const char *value) {
 	case 'p':
 		o->server = atoi(value);
 		return true;
+	case 'w':
+		o->settle_ms = atoi(value);
+		return true;
 	case 'e':
 		o->each = true;
 		return true;
@@ -54,12 +57,20 @@ static bool take(struct options *o, int option, const char *value) {
 }
 
 bool options_parse(struct options *o, int argc, char **argv) {
-	static const struct option names[] = {
-	    {"rtmp", 1, NULL, 'r'},         {"flv", 1, NULL, 'f'},         {"stream", 1, NULL, 's'},
-	    {"rtmp-viewers", 1, NULL, 'R'}, {"flv-viewers", 1, NULL, 'F'}, {"seconds", 1, NULL, 't'},
-	    {"ramp", 1, NULL, 'a'},         {"stall", 1, NULL, 'S'},       {"server", 1, NULL, 'p'},
-	    {"each", 0, NULL, 'e'},         {"events", 0, NULL, 'E'},      {NULL, 0, NULL, 0}};
-	*o = (struct options){.seconds = 10, .ramp = 500};
+	static const struct option names[] = {{"rtmp", 1, NULL, 'r'},
+	                                      {"flv", 1, NULL, 'f'},
+	                                      {"stream", 1, NULL, 's'},
+	                                      {"rtmp-viewers", 1, NULL, 'R'},
+	                                      {"flv-viewers", 1, NULL, 'F'},
+	                                      {"seconds", 1, NULL, 't'},
+	                                      {"ramp", 1, NULL, 'a'},
+	                                      {"stall", 1, NULL, 'S'},
+	                                      {"server", 1, NULL, 'p'},
+	                                      {"settle", 1, NULL, 'w'},
+	                                      {"each", 0, NULL, 'e'},
+	                                      {"events", 0, NULL, 'E'},
+	                                      {NULL, 0, NULL, 0}};
+	*o = (struct options){.seconds = 10, .ramp = 500, .settle_ms = 2000};
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		if (!take(o, c, optarg))
 			return false;
