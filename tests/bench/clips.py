@@ -17,7 +17,7 @@ class Clip:
     def __init__(self, path):
         self.path = path
         tags = [tag for tag in flv.read_file(path) if tag.type in (flv.AUDIO, flv.VIDEO)]
-        self.times = [tag.timestamp for tag in tags if not tag.is_config()]
+        self.times = sorted(tag.timestamp for tag in tags if not tag.is_config())
         self.span = (max(self.times) + 33) / 1000
 
     @property

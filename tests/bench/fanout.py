@@ -10,6 +10,7 @@ import servers
 from bench import processes, say
 
 MERGES = {"instant": "0ms", "merged": "170ms", "adaptive": "adaptive"}
+ALIKE = 0.05  # writes a second that count as the same schedule
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Field:
         self.edge = servers.start_edge(children, self.origin, merges if servers.can_merge() else None)
         for app in merges:
             servers.publish(children, self.origin.rtmp_port, f"{app}/cam", clip)
-        self.contestants = [Contestant(f"weir-{protocol}-{app}", self.edge, f"{app}/cam", protocol, True)
+        self.contestants = [Contestant(f"weir-{protocol}-{app}", self.edge, f"{app}/cam", protocol, app != "adaptive")
                             for app in merges for protocol in ("rtmp", "flv")]
         if not servers.Nginx.missing():
             self.nginx = servers.Nginx(children)
@@ -41,9 +42,13 @@ class Field:
             self.contestants.insert(1, Contestant("nginx-rtmp", self.nginx, "live/cam", "rtmp", False))
 
     def floor_for(self, writes_per_second):
-        """The floor whose schedule comes nearest; started when it is first wanted."""
-        merge = self.clip.merge_for(writes_per_second)
-        if merge not in self.floors:
+        """One that runs already if it writes as often, give or take `ALIKE`; else one of its own."""
+        def distance(merge):
+            return abs(self.clip.writes_per_second(merge) / writes_per_second - 1)
+
+        merge = min(self.floors, key=distance, default=None)
+        if merge is None or distance(merge) > ALIKE:
+            merge = self.clip.merge_for(writes_per_second)
             self.floors[merge] = servers.Floor(self.children, self.clip, merge)
         return Contestant(f"floor-{merge}", self.floors[merge], "live/cam", "flv", False)
 

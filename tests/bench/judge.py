@@ -9,14 +9,15 @@ PASSED, MISSED, INCONCLUSIVE, NOT_MEASURED = "passed", "missed", "inconclusive",
 
 
 def whole(row, messages_per_s):
-    """Every viewer got everything that was sent."""
+    """Every viewer got everything that was sent, in time."""
     return row["full_rate"] == row["viewers"] and not row["backwards"] and row["messages_per_s"] >= 0.98 * messages_per_s
 
 
 def unfit(row, messages_per_s):
     """Why a row may not be compared; None when it may."""
     if not whole(row, messages_per_s):
-        return f"{row['full_rate']} of {row['viewers']} viewers at full rate"
+        rate = f"{row['full_rate']} of {row['viewers']} viewers at full rate"
+        return rate if row["full_rate"] < row["viewers"] else f"{row['messages_per_s']:.1f} of {messages_per_s:.1f} messages a second"
     if row["load_cpu_s"] > CORE_MAX * row["window_s"]:
         return "the load client was past 80 % of its core"
     if row["server_cpu_s"] > CORE_MAX * row["window_s"]:

@@ -43,7 +43,7 @@ def row_of(reports, counts, viewers):
     row = {"viewers": viewers, "playing": sum(r["playing"] for r in reports),
            "full_rate": sum(r["full_rate"] for r in reports), "backwards": sum(r["backwards"] for r in reports),
            "why": "; ".join(r["why"] for r in reports if r["why"]),
-           "messages_per_s": first["messages_median"] / first["window_s"], "window_s": first["window_s"],
+           "messages_per_s": first["messages_per_s"], "window_s": first["window_s"],
            "server_cpu_s": first["server_cpu_s"], "load_cpu_s": first["own_cpu_s"], "bytes": bytes_read,
            "play_ms": first["play_ms"], "gap_ms": first["gap_ms"], "latency_ms": first.get("latency_ms"),
            "cpu_per_gb": first["server_cpu_s"] / (bytes_read / 1e9) if bytes_read else None}

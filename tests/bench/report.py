@@ -43,11 +43,9 @@ class Fanout:
         return [row for row in self.rows if row["contestant"] == contestant and row["viewers"] == viewers]
 
     def values(self, contestant, viewers, take):
-        """{round: value} of the rows that are fit; nothing at all when one of the rounds is unfit."""
-        rows = self.all(contestant, viewers)
-        if any(judge.unfit(row, row["messages_sent_per_s"]) for row in rows):
-            return {}
-        return {row["round"]: take(row) for row in rows}
+        """{round: value} of the rows that are fit. Too few of them give no verdict."""
+        return {row["round"]: take(row) for row in self.all(contestant, viewers)
+                if not judge.unfit(row, row["messages_sent_per_s"])}
 
     def why_not(self, contestant, viewers):
         whys = (judge.unfit(row, row["messages_sent_per_s"]) for row in self.all(contestant, viewers))
@@ -97,12 +95,12 @@ def fanout_verdicts(data):
     for viewers in data.sizes:
         for name in (c for c in data.contestants if (viewers, c) in data.floors):
             limit = limit_of(name)
-            if "adaptive" not in name:
-                rows.append([viewers, f"{name} / its floor", f"≤ {limit}", data.ratio(name, viewers, limit).text()])
-            else:
-                rows.append([viewers, f"{name} / its floor", "", number(data.ratio(name, viewers, limit).figure)])
+            rows.append([viewers, f"{name} / its floor", f"≤ {limit}", data.ratio(name, viewers, limit).text()])
             if "instant" in name and "nginx-rtmp" in data.contestants:
                 rows.append([viewers, f"{name} / nginx-rtmp", "< 1", data.against(name, "nginx-rtmp", viewers, NGINX_MAX).text()])
+        for name in (c for c in data.contestants if "adaptive" in c):
+            for other in (name.replace("adaptive", merge) for merge in ("instant", "merged")):
+                rows.append([viewers, f"{name} / {other}", "", number(data.against(name, other, viewers, 1).figure)])
     return table(["viewers", "ratio of CPU s/GB", "wanted", "median (range): verdict"], rows)
 
 
@@ -138,11 +136,11 @@ def fanout_text(rows):
 
 def memory_text(rows):
     out = []
-    for key in unique((row["contestant"], row["protocol"]) for row in rows):
-        figure = Figure.of(row["per_viewer"] for row in rows if (row["contestant"], row["protocol"]) == key)
+    for key in unique((row["contestant"], row["protocol"], row["state"]) for row in rows):
+        figure = Figure.of(row["per_viewer"] for row in rows if (row["contestant"], row["protocol"], row["state"]) == key)
         verdict = judge.at_most(figure, MEMORY_MAX).text("{:.0f}") if key[0].startswith("weir") else number(figure, "{:.0f}")
         out.append([*key, rows[0]["viewers"], verdict])
-    return "### Memory of a viewer\n\n" + table(["contestant", "protocol", "viewers", f"resident bytes each, wanted ≤ {MEMORY_MAX}"], out)
+    return "### Memory of a viewer\n\n" + table(["contestant", "protocol", "they are", "viewers", f"resident bytes each, wanted ≤ {MEMORY_MAX}"], out)
 
 
 def first_frame_text(rows):

@@ -25,7 +25,7 @@ def test_a_viewer_short_of_messages_makes_a_row_unfit():
 
 
 def test_viewers_that_are_all_equally_short_make_a_row_unfit():
-    assert judge.unfit(row(messages_per_s=60), 73)
+    assert judge.unfit(row(messages_per_s=60), 73) == "60.0 of 73.0 messages a second"
 
 
 def test_a_client_past_its_share_makes_a_row_unfit():

@@ -18,25 +18,34 @@ void stream_fini(struct stream *s) {
 		free(s->kept[i].data);
 }
 
-/* From the place on: the bytes of the next batch's tags, the timestamp of its last. */
-static size_t measure(const struct stream *s, uint32_t *last) {
+/* The tags of one write. */
+struct group {
+	size_t count, size;
+	uint32_t last; /* timestamp */
+};
+
+static struct group next_group(const struct stream *s) {
 	struct clip_place p = s->place;
+	struct group g = {0};
 	uint32_t first, at;
-	size_t size = 0;
 	clip_peek(&p, &first);
 	for (;; clip_advance(&p)) {
 		const struct clip_tag *t = clip_peek(&p, &at);
 		if (at - first > s->merge_ms)
-			return size;
-		size += TAG_HEADER + t->size + TAG_TRAILER;
-		*last = at;
+			return g;
+		g.count++;
+		g.size += TAG_HEADER + t->size + TAG_TRAILER;
+		g.last = at;
 	}
 }
 
+static uint64_t due_ns(const struct stream *s, const struct group *g) {
+	return s->began_ns + (uint64_t)g->last * 1000000u;
+}
+
 uint64_t stream_due_ns(const struct stream *s) {
-	uint32_t last;
-	measure(s, &last);
-	return s->began_ns + (uint64_t)last * 1000000u;
+	struct group g = next_group(s);
+	return due_ns(s, &g);
 }
 
 static uint8_t *put_tag(uint8_t *out, const struct clip_tag *t, uint32_t timestamp, uint64_t now) {
@@ -60,21 +69,19 @@ static uint8_t *put_tag(uint8_t *out, const struct clip_tag *t, uint32_t timesta
 }
 
 bool stream_advance(struct stream *s) {
-	uint32_t last, at;
+	struct group g = next_group(s);
 	uint64_t now = clock_ns();
-	size_t size = measure(s, &last);
-	if (now < s->began_ns + (uint64_t)last * 1000000u)
+	if (now < due_ns(s, &g))
 		return false;
 	struct batch *b = &s->kept[s->next % STREAM_KEPT];
 	free(b->data);
-	b->data = malloc(CHUNK_HEAD + size + CHUNK_END + 1);
+	b->data = malloc(CHUNK_HEAD + g.size + CHUNK_END + 1);
 	if (!b->data)
 		abort();
-	uint8_t *out = b->data + sprintf((char *)b->data, "%zx\r\n", size);
-	for (;; clip_advance(&s->place)) {
+	uint8_t *out = b->data + sprintf((char *)b->data, "%zx\r\n", g.size);
+	for (size_t i = 0; i < g.count; i++, clip_advance(&s->place)) {
+		uint32_t at;
 		const struct clip_tag *t = clip_peek(&s->place, &at);
-		if (at > last)
-			break;
 		out = put_tag(out, t, at, now);
 	}
 	memcpy(out, "\r\n", CHUNK_END);

@@ -42,6 +42,17 @@ static size_t take(struct clip *c, const uint8_t *at, size_t left) {
 	return whole;
 }
 
+/* Muxers leave them nearly in order; equal ones stay as they are. */
+static void sort(struct clip *c) {
+	for (size_t i = 1; i < c->count; i++) {
+		struct clip_tag t = c->tags[i];
+		size_t to = i;
+		for (; to && c->tags[to - 1].timestamp > t.timestamp; to--)
+			c->tags[to] = c->tags[to - 1];
+		c->tags[to] = t;
+	}
+}
+
 int clip_load(struct clip *c, const char *path) {
 	size_t size = 0;
 	*c = (struct clip){.data = read_whole(path, &size)};
@@ -50,6 +61,7 @@ int clip_load(struct clip *c, const char *path) {
 	if (c->tags)
 		for (size_t at = FILE_HEADER, n; (n = take(c, c->data + at, size - at)) != 0; at += n)
 			;
+	sort(c);
 	if (c->count)
 		return 0;
 	fprintf(stderr, "%s: not an FLV file with audio or video\n", path);

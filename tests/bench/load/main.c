@@ -65,12 +65,14 @@ void viewer_payload(struct viewer *v, const uint8_t *data, size_t size) {
 	v->tail_have = (uint32_t)(keep + size);
 }
 
-static void measure(struct viewer *v, uint32_t size, uint64_t now) {
+static void measure(struct viewer *v, uint32_t timestamp, uint32_t size, uint64_t now) {
 	uint64_t sent;
 	if (now - v->last_ns > v->gap_ns)
 		v->gap_ns = now - v->last_ns;
 	v->window_messages++;
 	v->window_bytes += size;
+	if ((int32_t)(timestamp - v->window_to) > 0)
+		v->window_to = timestamp;
 	if (v->tail_have == STAMP_SIZE && stamp_get(v->tail, &sent) && now > sent)
 		histogram_add(&load.latency, now - sent);
 }
@@ -82,7 +84,7 @@ void viewer_message(struct viewer *v, uint8_t type, uint32_t timestamp, uint32_t
 		if (type == 9 && !v->first_ns && v->lead_have == LEAD && v->lead[1] != 0)
 			v->first_ns = now;
 		if (load.measuring && v->playing)
-			measure(v, size, now);
+			measure(v, timestamp, size, now);
 		v->last_ns = now;
 		v->playing = true;
 		v->messages++;
@@ -174,6 +176,15 @@ static void stall(void) {
 	}
 }
 
+static void open_window(void) {
+	for (int i = 0; i < load.total; i++) {
+		struct viewer *v = &load.viewers[i];
+		const uint32_t *last = v->last_timestamp;
+		v->window_from = v->window_to = (int32_t)(last[0] - last[1]) > 0 ? last[0] : last[1];
+	}
+	load.measuring = true;
+}
+
 static void tell(const char *event) {
 	if (!load.options.events)
 		return;
@@ -190,7 +201,7 @@ static void measure_window(void) {
 	w->server_cpu_ns = cpu_ns(load.options.server);
 	w->own_cpu_ns = cpu_ns(getpid());
 	w->began_ns = clock_ns();
-	load.measuring = true;
+	open_window();
 	run_for((uint64_t)load.options.seconds * 1000 * MS);
 	load.measuring = false;
 	w->ended_ns = clock_ns();

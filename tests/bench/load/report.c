@@ -3,9 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { LISTS = 4, LATE_MS = 400 };
+
 /* What the viewers of one protocol got, each list in order of size. */
 struct tally {
-	uint64_t *counts, *connect_to_frame, *play_to_frame, *gaps;
+	uint64_t *densities; /* messages in 1000 s of the stream's own time */
+	uint64_t *connect_to_frame, *play_to_frame, *gaps;
 	uint64_t bytes, window_bytes, backwards;
 	int n, failed;
 	const char *why; /* of one that failed */
@@ -16,13 +19,33 @@ static int by_value(const void *a, const void *b) {
 	return x < y ? -1 : x > y;
 }
 
+static uint64_t density(const struct viewer *v) {
+	uint32_t advanced = v->window_to - v->window_from;
+	return advanced ? v->window_messages * 1000000 / advanced : 0;
+}
+
+/* The stream went on as fast as the clock, and without holes. */
+static bool at_full_rate(const struct viewer *v, const struct window *w, uint64_t median_density) {
+	int64_t window_ms = (int64_t)((w->ended_ns - w->began_ns) / 1000000);
+	int64_t advanced_ms = (int64_t)(v->window_to - v->window_from);
+	return llabs(window_ms - advanced_ms) <= LATE_MS && density(v) * 100 >= median_density * 98;
+}
+
+static bool counts(const struct viewer *v, const struct protocol *p) {
+	return v->protocol == p && !v->stalled;
+}
+
+static bool played(const struct viewer *v) {
+	return !v->error && v->playing && v->first_ns;
+}
+
 static void add(struct tally *t, const struct viewer *v) {
-	if (v->error || !v->playing || !v->first_ns) {
+	if (!played(v)) {
 		t->failed++;
 		t->why = v->error ? v->error : "nothing came";
 		return;
 	}
-	t->counts[t->n] = v->window_messages;
+	t->densities[t->n] = density(v);
 	t->connect_to_frame[t->n] = v->first_ns - v->began_ns;
 	t->play_to_frame[t->n] = v->first_ns - v->asked_ns;
 	t->gaps[t->n++] = v->gap_ns;
@@ -32,14 +55,14 @@ static void add(struct tally *t, const struct viewer *v) {
 }
 
 static void gather(struct tally *t, const struct load *l, const struct protocol *p) {
-	uint64_t **lists[] = {&t->counts, &t->connect_to_frame, &t->play_to_frame, &t->gaps};
-	for (int i = 0; i < 4; i++)
+	uint64_t **lists[] = {&t->densities, &t->connect_to_frame, &t->play_to_frame, &t->gaps};
+	for (int i = 0; i < LISTS; i++)
 		if (!(*lists[i] = calloc((size_t)l->total, sizeof **lists[i])))
 			abort();
 	for (int i = 0; i < l->total; i++)
-		if (l->viewers[i].protocol == p && !l->viewers[i].stalled)
+		if (counts(&l->viewers[i], p))
 			add(t, &l->viewers[i]);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < LISTS; i++)
 		qsort(*lists[i], (size_t)t->n, sizeof **lists[i], by_value);
 }
 
@@ -61,21 +84,21 @@ static bool print_protocol(const struct load *l, const struct protocol *p, int e
 	struct tally t = {0};
 	int full = 0;
 	gather(&t, l, p);
-	uint64_t median = t.n ? t.counts[t.n / 2] : 0;
-	for (int i = 0; i < t.n; i++)
-		full += t.counts[i] * 100 >= median * 98 && median > 0;
+	uint64_t median = t.n ? t.densities[t.n / 2] : 0;
+	for (int i = 0; i < l->total; i++) {
+		const struct viewer *v = &l->viewers[i];
+		full += counts(v, p) && played(v) && at_full_rate(v, &l->window, median);
+	}
 	printf("{\"protocol\":\"%s\",\"viewers\":%d,\"playing\":%d,\"full_rate\":%d,\"failed\":%d,\"why\":\"%s\","
-	       "\"seconds\":%d,\"messages_median\":%llu,\"messages_least\":%llu,\"bytes\":%llu,\"window_bytes\":%llu,"
-	       "\"backwards\":%llu",
-	       p->name, expected, t.n, full, t.failed, t.why ? t.why : "", l->options.seconds, (unsigned long long)median,
-	       (unsigned long long)(t.n ? t.counts[0] : 0), (unsigned long long)t.bytes, (unsigned long long)t.window_bytes,
-	       (unsigned long long)t.backwards);
+	       "\"seconds\":%d,\"messages_per_s\":%.2f,\"bytes\":%llu,\"window_bytes\":%llu,\"backwards\":%llu",
+	       p->name, expected, t.n, full, t.failed, t.why ? t.why : "", l->options.seconds, (double)median / 1000,
+	       (unsigned long long)t.bytes, (unsigned long long)t.window_bytes, (unsigned long long)t.backwards);
 	print_times("first_ms", t.connect_to_frame, t.n);
 	print_times("play_ms", t.play_to_frame, t.n);
 	print_times("gap_ms", t.gaps, t.n);
 	print_window(l);
 	printf("}\n");
-	free(t.counts);
+	free(t.densities);
 	free(t.connect_to_frame);
 	free(t.play_to_frame);
 	free(t.gaps);

@@ -42,6 +42,7 @@ struct viewer {
 	uint64_t messages, bytes, backwards;    /* ever */
 	uint64_t window_messages, window_bytes; /* in the measured window */
 	uint32_t last_timestamp[2];
+	uint32_t window_from, window_to; /* timestamps of the latest messages when the window opened and when it closed */
 
 	/* of the media message under way */
 	uint8_t lead[LEAD], tail[STAMP_SIZE];
