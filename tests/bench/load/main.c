@@ -77,21 +77,29 @@ static void measure(struct viewer *v, uint32_t timestamp, uint32_t size, uint64_
 		histogram_add(&load.latency, now - sent);
 }
 
+static void rise(struct viewer *v, uint8_t type, uint32_t timestamp) {
+	uint32_t *last = &v->last_timestamp[type - 8];
+	bool *seen = &v->seen[type - 8];
+	if (*seen && (int32_t)(timestamp - *last) < 0)
+		v->backwards++;
+	*seen = true;
+	*last = timestamp;
+}
+
 void viewer_message(struct viewer *v, uint8_t type, uint32_t timestamp, uint32_t size) {
 	uint64_t now = clock_ns();
 	if (type == 8 || type == 9) {
-		uint32_t *last = &v->last_timestamp[type - 8];
-		if (type == 9 && !v->first_ns && v->lead_have == LEAD && v->lead[1] != 0)
+		bool frame = v->lead_have == LEAD && v->lead[1] != 0; /* a configuration has the time of what it came with */
+		if (type == 9 && frame && !v->first_ns)
 			v->first_ns = now;
 		if (load.measuring && v->playing)
 			measure(v, timestamp, size, now);
 		v->last_ns = now;
 		v->playing = true;
 		v->messages++;
-		if ((int32_t)(timestamp - *last) < 0 && v->messages > 2)
-			v->backwards++;
-		*last = timestamp;
 		v->bytes += size;
+		if (frame)
+			rise(v, type, timestamp);
 	}
 	v->lead_have = v->tail_have = 0;
 }

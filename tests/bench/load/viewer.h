@@ -41,7 +41,8 @@ struct viewer {
 	uint64_t last_ns, gap_ns;               /* the latest message, the longest silence of the window */
 	uint64_t messages, bytes, backwards;    /* ever */
 	uint64_t window_messages, window_bytes; /* in the measured window */
-	uint32_t last_timestamp[2];
+	uint32_t last_timestamp[2];             /* of audio and of video frames */
+	bool seen[2];
 	uint32_t window_from, window_to; /* timestamps of the latest messages when the window opened and when it closed */
 
 	/* of the media message under way */
