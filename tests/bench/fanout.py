@@ -10,7 +10,7 @@ import servers
 from bench import processes, say
 
 MERGES = {"instant": "0ms", "merged": "170ms", "adaptive": "adaptive"}
-ALIKE = 0.05  # writes a second that count as the same schedule
+ALIKE = 0.06  # writes a second that count as the same schedule
 
 
 @dataclass(frozen=True)
