@@ -60,6 +60,11 @@ void http_connection_free(struct http_connection *c) {
 	metric_dec(M_CONNECTIONS_HTTP);
 }
 
+static void log_stalled(const struct http1 *h) {
+	log_peer_info("http viewer closed: it took nothing for limits.stalled_viewer",
+	              log_str("remote", h->exchange.remote));
+}
+
 /* A client that ends its side after its last request still gets the answers that are on their way. */
 static void on_end(struct conn *c, int error) {
 	struct http1 *h = http1_of(c);
@@ -67,6 +72,8 @@ static void on_end(struct conn *c, int error) {
 		h->keep_alive = false;
 		return;
 	}
+	if (conn_stalled(c))
+		log_stalled(h);
 	http1_close(h, error == UV_EOF && h->phase == HTTP1_READING && conn_queued(c) > 0);
 }
 
@@ -103,15 +110,14 @@ static void check_stalled(struct http1 *h) {
 		http1_arm(h, (int64_t)(limit - stalled));
 		return;
 	}
-	log_peer_info("http viewer closed: it took nothing for limits.stalled_viewer",
-	              log_str("remote", h->exchange.remote));
+	log_stalled(h);
 	http1_close(h, false);
 }
 
 static void on_timer(struct timer *t) {
 	struct http_connection *c = list_entry(t, struct http_connection, timer);
 	struct http1 *h = http1_of(&c->conn);
-	if (h->phase == HTTP1_STREAMING || h->phase == HTTP1_SENDING)
+	if (h->phase == HTTP1_SENDING)
 		check_stalled(h);
 	else if (h->parser.phase != HTTP1_BEFORE)
 		refuse(h, 408, "timeout", "the request did not arrive within http.header_timeout");

@@ -133,7 +133,8 @@ static bool begin(struct http_exchange *x, const struct http_answer *a) {
 	buffer_fini(&h->parser.request.target);
 	http_fields_fini(&h->parser.request.fields);
 	http1_drop_ahead(h);
-	http1_arm(h, http1_config(h)->limits_stalled_viewer);
+	timer_stop(&h->connection.timer);
+	conn_watch_stall(&h->connection.conn, (uint32_t)http1_config(h)->limits_stalled_viewer);
 	return h->phase == HTTP1_STREAMING;
 }
 

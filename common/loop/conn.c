@@ -142,7 +142,7 @@ static int wait_for_room(struct conn *c) {
 	int err = uv_write(&c->pending->request, &c->stream, &buf, 1, on_written);
 	if (!err)
 		c->writing = true;
-	return err;
+	return err ? err : conn_stall_watch(c);
 }
 
 static void count_written(struct conn *c, size_t size) {
@@ -325,6 +325,7 @@ void conn_init(struct conn *c, struct worker *w, const struct conn_ops *ops) {
 	c->ops = ops;
 	c->last_read_ms = c->last_written_ms = worker_now_ms(w);
 	turn_task_init(&c->flush, on_flush);
+	conn_stall_init(c);
 }
 
 int conn_init_handle(struct conn *c, bool is_unix) {
@@ -422,6 +423,7 @@ void conn_close(struct conn *c) {
 	c->closing = true;
 	c->open = false;
 	list_remove(&c->flush.node);
+	timer_stop(&c->stall);
 	if (c->connecting)
 		conn_connect_cancel(c);
 	if (c->pending)

@@ -30,7 +30,8 @@ struct conn_ops {
 	/* Nothing is queued any more: what conn_send queued, or what was kept while the socket was full, is sent. May be
 	 * NULL. */
 	void (*on_writable)(struct conn *);
-	/* The peer ended (UV_EOF) or the socket failed. Nothing is closed yet: call conn_close, now or after more sends. */
+	/* The peer ended (UV_EOF), the socket failed, or it is stalled (UV_ETIMEDOUT, conn_stalled). Nothing is closed yet:
+	 * call conn_close, now or after more sends. */
 	void (*on_end)(struct conn *, int error);
 	/* The socket is gone; last callback. */
 	void (*on_closed)(struct conn *);
@@ -56,9 +57,11 @@ struct conn {
 	uint64_t read_bytes, written_bytes;
 	struct conn_connect *connecting;
 	bool open, closing;
-	bool writing;   /* the kernel was full: the first pending run is with libuv */
-	bool lingering; /* conn_close_after_send: nothing is heard any more */
-	bool limited;   /* counts towards limits.connections */
+	bool writing;       /* the kernel was full: the first pending run is with libuv */
+	bool lingering;     /* conn_close_after_send: nothing is heard any more */
+	bool limited;       /* counts towards limits.connections */
+	uint32_t stall_ms;  /* conn_watch_stall; 0: not watched */
+	struct timer stall; /* set when the kernel is full */
 };
 
 /* One run of bytes to send, inside the block `owner`. */
@@ -107,6 +110,13 @@ int conn_send_slice(struct conn *c, const struct conn_slice *s);
  * a negative code. If fewer than `count`, the conn is blocked and on_writable follows. Blocked already: 0.
  */
 int conn_try_writev(struct conn *c, const struct conn_slice *slices, size_t count);
+
+/* From now on a peer that takes nothing of what waits for it for `ms` has on_end told. A timer runs only while
+ * something waits. */
+void conn_watch_stall(struct conn *c, uint32_t ms);
+
+/* True when it is so just now. */
+bool conn_stalled(const struct conn *c);
 
 /* True while bytes wait for the kernel. */
 bool conn_blocked(const struct conn *c);

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum { TICK_MS = 10000, STARVED_PING_MS = 10000 };
+enum { STARVED_PING_MS = 10000 };
 
 static struct rtmp_session *session_of(struct conn *c) {
 	return list_entry(c, struct rtmp_session, conn);
@@ -38,12 +38,11 @@ void rtmp_session_send(struct rtmp_session *s, struct buffer *out) {
 void rtmp_session_close(struct rtmp_session *s, const char *why, bool politely) {
 	if (s->phase == RTMP_PHASE_CLOSED)
 		return;
-	snprintf(s->why_text, sizeof s->why_text, "%s", why);
 	s->phase = RTMP_PHASE_CLOSED;
 	const struct log_field fields[] = {log_str("session", s->id),
 	                                   log_str("remote", s->peer),
 	                                   log_str("stream", *rtmp_session_stream(s) ? rtmp_session_stream(s) : NULL),
-	                                   log_str("reason", s->why_text),
+	                                   log_str("reason", why),
 	                                   log_u64("received", s->conn.read_bytes),
 	                                   log_u64("sent", s->conn.written_bytes),
 	                                   log_u64("age_ms", worker_now_ms(s->server->worker) - s->began_ms)};
@@ -70,7 +69,11 @@ static void on_closed(struct conn *c) {
 }
 
 static void on_end(struct conn *c, int error) {
-	rtmp_session_close(session_of(c), error == UV_EOF ? "the peer closed the connection" : uv_strerror(error), false);
+	rtmp_session_close(session_of(c),
+	                   error == UV_EOF   ? "the peer closed the connection"
+	                   : conn_stalled(c) ? "the viewer took nothing for limits.stalled_viewer"
+	                                     : uv_strerror(error),
+	                   false);
 }
 
 static void on_writable(struct conn *c) {
@@ -86,7 +89,7 @@ static void arm(struct rtmp_session *s, uint64_t delay_ms) {
 		rtmp_session_close(s, "out of memory", false);
 }
 
-/* Players of a stream that waits for its publisher hear at least this. */
+/* Players that get no media, for they have paused or their stream waits for its publisher, hear at least this. */
 static void ping(struct rtmp_session *s, uint64_t now) {
 	struct buffer out;
 	if (now - s->conn.last_written_ms < STARVED_PING_MS)
@@ -117,10 +120,6 @@ static void on_timer(struct timer *t) {
 		rtmp_session_close(s, "the publisher was silent for rtmp.idle_timeout", false);
 		return;
 	}
-	if (s->play && conn_blocked(&s->conn) && now - s->conn.last_written_ms >= (uint64_t)config->limits_stalled_viewer) {
-		rtmp_session_close(s, "the viewer took nothing for limits.stalled_viewer", false);
-		return;
-	}
 	if (s->play && !s->play->log) {
 		rtmp_play_overdue(s->play);
 		return;
@@ -129,7 +128,7 @@ static void on_timer(struct timer *t) {
 		ping(s, now);
 	if (s->phase != RTMP_PHASE_CLOSED) {
 		uint64_t idle = (uint64_t)config->rtmp_idle_timeout;
-		arm(s, s->publish && idle < TICK_MS ? idle : TICK_MS);
+		arm(s, s->publish && idle < RTMP_TICK_MS ? idle : RTMP_TICK_MS);
 	}
 }
 

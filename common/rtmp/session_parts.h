@@ -14,7 +14,7 @@
 #include "common/stream/sender.h"
 #include "common/stream/stream.h"
 
-enum { SESSION_ID_SIZE = 33, RTMP_WINDOW = 2500000, RTMP_CLOSE_AFTER_MS = 2000 };
+enum { SESSION_ID_SIZE = 33, RTMP_WINDOW = 2500000, RTMP_CLOSE_AFTER_MS = 2000, RTMP_TICK_MS = 10000 };
 
 /*
  *   phase      | means                          | leaves by
@@ -23,7 +23,7 @@ enum { SESSION_ID_SIZE = 33, RTMP_WINDOW = 2500000, RTMP_CLOSE_AFTER_MS = 2000 }
  *   CONNECTED  | publish or play is awaited     | publish, play
  *   PUBLISHING | `publish` is there             | closeStream, deleteStream, FCUnpublish, refusal
  *   PLAYING    | `play` is there                | closeStream, deleteStream, the stream's end
- *   CLOSED     | the first reason is noted      | on_closed: freed
+ *   CLOSED     | the first reason is logged      | on_closed: freed
  */
 enum rtmp_phase {
 	RTMP_PHASE_HANDSHAKE,
@@ -55,6 +55,7 @@ struct rtmp_play {
 	uint32_t stream;
 	struct log *log; /* NULL: not here yet */
 	bool paused, no_audio, no_video;
+	bool waiting; /* the stream has no publisher just now */
 	bool need_head;
 	uint64_t overruns;
 };
@@ -66,7 +67,7 @@ struct rtmp_session {
 	enum rtmp_phase phase;
 	struct handshake *handshake; /* NULL once done */
 	struct chunk_reader reader;
-	struct timer timer;
+	struct timer timer;           /* a player's runs only while it gets no media */
 	struct rtmp_connect *connect; /* NULL before connect */
 	struct rtmp_publish *publish;
 	struct rtmp_play *play;
@@ -76,8 +77,6 @@ struct rtmp_session {
 	uint64_t began_ms;
 	char id[SESSION_ID_SIZE];
 	char peer[ADDRESS_TEXT_MAX];
-	const char *why; /* the first reason for its end */
-	char why_text[160];
 };
 
 /* --- session.c --- */

@@ -171,11 +171,23 @@ void rtmp_play_writable(struct rtmp_play *p) {
 		sender_writable(&p->sender);
 }
 
+/* A player that gets media needs no timer; the conn sees whether it takes them. False: the session is closed. */
+static bool tick_while_starved(struct rtmp_play *p) {
+	struct timer *t = &p->session->timer;
+	if (!p->paused && !p->waiting) {
+		timer_stop(t);
+	} else if (!timer_running(t) && timer_start(t, RTMP_TICK_MS)) {
+		rtmp_session_close(p->session, "out of memory", false);
+		return false;
+	}
+	return true;
+}
+
 void rtmp_play_pause(struct rtmp_play *p, bool pause) {
 	if (p->paused == pause)
 		return;
 	p->paused = pause;
-	if (p->log)
+	if (p->log && tick_while_starved(p))
 		open_way(p, 0);
 }
 
@@ -210,11 +222,17 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	              log_u64("epoch", info->epoch), log_str("session", s->id), log_str("remote", s->peer));
 	p->log = log;
 	metric_inc(M_VIEWERS_RTMP);
-	/* From now on the timer looks for viewers that take nothing. */
-	if (timer_start(&s->timer, 10000))
-		rtmp_session_close(s, "out of memory", false);
-	else
+	p->waiting = info->waiting;
+	conn_watch_stall(&s->conn, (uint32_t)config_node(s->server->config)->limits_stalled_viewer);
+	timer_stop(&s->timer);
+	if (tick_while_starved(p))
 		open_way(p, history_us(p));
+}
+
+static void on_waiting(struct mirror_reader *r, bool waiting) {
+	struct rtmp_play *p = play_of(r);
+	p->waiting = waiting;
+	tick_while_starved(p);
 }
 
 static void on_gone(struct mirror_reader *r, int reason) {
@@ -229,7 +247,7 @@ static void on_gone(struct mirror_reader *r, int reason) {
 		rtmp_session_close(p->session, reason == UV_ECANCELED ? "the node is stopping" : uv_strerror(reason), false);
 }
 
-static const struct mirror_reader_ops reader_ops = {.on_log = on_log, .on_gone = on_gone};
+static const struct mirror_reader_ops reader_ops = {.on_log = on_log, .on_waiting = on_waiting, .on_gone = on_gone};
 
 void rtmp_play_overdue(struct rtmp_play *p) {
 	struct rtmp_session *s = p->session;

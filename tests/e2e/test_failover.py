@@ -150,6 +150,19 @@ def test_an_http_viewer_that_stops_reading_is_closed_at_last(cluster, encoder, c
         made.edge.wait_metric('weir_viewers{protocol="flv"}', 0, timeout=60)
 
 
+def test_an_rtmp_viewer_that_stops_reading_is_closed_at_last(cluster, encoder, clip_tags):
+    made = cluster(edge={"limits.stalled_viewer": "1s"})
+    encoder(made.origin.rtmp_port, flv.padded(clip_tags, 60000))
+    with rtmp.Client(made.edge.rtmp_port, receive_buffer=4096) as stalled, rtmp.Client(made.edge.rtmp_port) as other:
+        stalled.play("cam1")
+        other.play("cam1")
+        made.edge.wait_metric('weir_viewers{protocol="rtmp"}', 2, timeout=10)
+        while made.edge.metric('weir_viewers{protocol="rtmp"}') == 2:
+            other.next_frame(10)
+        assert "the viewer took nothing for limits.stalled_viewer" in made.edge.log_text()
+        other.next_frame(10)
+
+
 def test_both_nodes_end_in_order_while_streams_run(cluster, encoder):
     made = cluster()
     encoder(made.origin.rtmp_port)

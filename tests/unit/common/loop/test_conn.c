@@ -18,8 +18,9 @@ struct session {
 
 static struct listener listener;
 static char address[64];
-static _Atomic int closed, accepted, refused, writable;
+static _Atomic int closed, accepted, refused, writable, stalled;
 static size_t bulk;
+static uint32_t stall_ms;
 static int move_to_worker = -1;
 
 static void fill(struct session *s) {
@@ -50,11 +51,13 @@ static void on_read(struct conn *c, const uint8_t *data, size_t size) {
 
 static void on_writable(struct conn *c) {
 	atomic_fetch_add(&writable, 1);
-	fill(list_entry(c, struct session, conn));
+	if (bulk)
+		fill(list_entry(c, struct session, conn));
 }
 
 static void on_end(struct conn *c, int error) {
-	cr_expect_eq(error, UV_EOF);
+	cr_expect_eq(error, conn_stalled(c) ? UV_ETIMEDOUT : UV_EOF);
+	atomic_fetch_add(&stalled, conn_stalled(c));
 	conn_close(c);
 }
 
@@ -85,6 +88,8 @@ static void on_connection(struct listener *l) {
 		return;
 	}
 	atomic_fetch_add(&accepted, 1);
+	if (stall_ms)
+		conn_watch_stall(&s->conn, stall_ms);
 	if (move_to_worker < 0)
 		return;
 	struct moved *m = calloc(1, sizeof *m);
@@ -162,6 +167,40 @@ Test(conn, sends_all_bytes_through_a_full_socket_and_then_closes) {
 		;
 	cr_assert_eq(got, bulk);
 	cr_assert_gt(atomic_load(&writable), 0, "the socket was never full: the test proves nothing");
+	close(fd);
+	wait_for_count(&closed, 1);
+	cr_assert_eq(workers_stop(&g, 5000), 0);
+}
+
+Test(conn, a_peer_that_takes_nothing_is_noticed) {
+	struct workers *g;
+	bulk = 20000000;
+	stall_ms = 100;
+	cr_assert_eq(workers_start(&g, 1, &hooks, NULL), 0);
+	int fd = connect_to_it();
+	cr_assert_eq(write(fd, "go", 2), 2);
+	wait_for_count(&closed, 1);
+	cr_assert_eq(atomic_load(&stalled), 1);
+	close(fd);
+	cr_assert_eq(workers_stop(&g, 5000), 0);
+}
+
+static void count_timers(struct worker *w, void *context) {
+	atomic_store((_Atomic int *)context, 1 + (int)w->timers.count);
+}
+
+Test(conn, to_be_watched_costs_no_timer_while_nothing_waits) {
+	struct workers *g;
+	_Atomic int before = 0, after = 0;
+	stall_ms = 60000;
+	cr_assert_eq(workers_start(&g, 1, &hooks, NULL), 0);
+	call_on(workers_at(g, 0), count_timers, &before);
+	wait_for_count(&before, 1);
+	int fd = connect_to_it();
+	echo_once(fd);
+	call_on(workers_at(g, 0), count_timers, &after);
+	wait_for_count(&after, 1);
+	cr_assert_eq(atomic_load(&after), atomic_load(&before));
 	close(fd);
 	wait_for_count(&closed, 1);
 	cr_assert_eq(workers_stop(&g, 5000), 0);
