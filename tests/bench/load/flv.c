@@ -13,6 +13,7 @@ static void begin(struct viewer *v) {
 	int n = snprintf(request, sizeof request, "GET /%s/%s.flv HTTP/1.1\r\nHost: %.200s\r\nUser-Agent: load\r\n\r\n",
 	                 v->app, v->name, v->host);
 	v->phase = HTTP_HEAD;
+	viewer_asks(v);
 	viewer_send(v, request, (size_t)n);
 }
 
@@ -58,7 +59,9 @@ static bool piece_done(struct viewer *v) {
 static bool feed_flv(struct viewer *v, const uint8_t *data, size_t size) {
 	while (size) {
 		size_t n = size < v->need ? size : v->need;
-		if (v->fmt != PIECE_BODY) {
+		if (v->fmt == PIECE_BODY) {
+			viewer_payload(v, data, n);
+		} else {
 			memcpy(v->head + v->have, data, n);
 			v->have += (uint32_t)n;
 		}

@@ -1,5 +1,7 @@
 #include "tests/bench/load/viewer.h"
 
+#include "tests/bench/kit/amf.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -8,64 +10,27 @@ enum { HANDSHAKE, BASIC, MESSAGE_HEAD, EXTENDED, PAYLOAD };
 
 enum { HANDSHAKE_SIZE = 1536, CONTROL_MAX = 2048 };
 
-static size_t put_string(uint8_t *out, const char *s, bool key) {
-	size_t n = strlen(s), at = 0;
-	if (!key)
-		out[at++] = 2;
-	out[at++] = (uint8_t)(n >> 8);
-	out[at++] = (uint8_t)n;
-	memcpy(out + at, s, n);
-	return at + n;
-}
-
-static size_t put_number(uint8_t *out, double v) {
-	uint64_t bits;
-	memcpy(&bits, &v, sizeof bits);
-	out[0] = 0;
-	for (int i = 0; i < 8; i++)
-		out[1 + i] = (uint8_t)(bits >> (56 - 8 * i));
-	return 9;
-}
-
 static void send_message(struct viewer *v, uint8_t type, uint8_t stream, const uint8_t *body, size_t size) {
-	uint8_t out[1024] = {3, 0, 0, 0, 0, (uint8_t)(size >> 8), (uint8_t)size, type, stream};
-	size_t at = 12;
-	for (size_t sent = 0; sent < size;) {
-		size_t n = size - sent < 128 ? size - sent : 128;
-		memcpy(out + at, body + sent, n);
-		at += n;
-		sent += n;
-		if (sent < size)
-			out[at++] = 0xc3;
-	}
-	viewer_send(v, out, at);
+	uint8_t out[1024];
+	viewer_send(v, out, amf_message(out, type, stream, body, size));
 }
 
 static void send_connect(struct viewer *v) {
 	uint8_t body[800];
-	char url[300];
-	snprintf(url, sizeof url, "rtmp://%.200s/%.60s", v->host, v->app);
-	size_t n = put_string(body, "connect", false);
-	n += put_number(body + n, 1);
-	body[n++] = 3;
-	n += put_string(body + n, "app", true);
-	n += put_string(body + n, v->app, false);
-	n += put_string(body + n, "tcUrl", true);
-	n += put_string(body + n, url, false);
-	memcpy(body + n, "\0\0\x09", 3);
-	send_message(v, 20, 0, body, n + 3);
+	send_message(v, 20, 0, body, amf_connect(body, v->host, v->app));
 }
 
 static void send_play(struct viewer *v) {
 	uint8_t body[400];
-	size_t n = put_string(body, "createStream", false);
-	n += put_number(body + n, 2);
-	body[n++] = 5;
+	size_t n = amf_string(body, "createStream");
+	n += amf_number(body + n, 2);
+	n += amf_null(body + n);
 	send_message(v, 20, 0, body, n);
-	n = put_string(body, "play", false);
-	n += put_number(body + n, 0);
-	body[n++] = 5;
-	n += put_string(body + n, v->name, false);
+	n = amf_string(body, "play");
+	n += amf_number(body + n, 0);
+	n += amf_null(body + n);
+	n += amf_string(body + n, v->name);
+	viewer_asks(v);
 	send_message(v, 20, 1, body, n);
 }
 
@@ -239,7 +204,9 @@ static bool step(struct viewer *v) {
 static size_t take_payload(struct viewer *v, const uint8_t *data, size_t size) {
 	struct chunk_stream *c = v->current;
 	size_t n = size < v->need ? size : v->need;
-	if (!is_media(c->type)) {
+	if (is_media(c->type)) {
+		viewer_payload(v, data, n);
+	} else {
 		size_t room = CONTROL_MAX - v->have, keep = n < room ? n : room;
 		memcpy(v->head + v->have, data, keep);
 		v->have += (uint32_t)keep;

@@ -1,0 +1,55 @@
+"""What every scenario shares: its folder, its raw rows, and the machine's quiet."""
+import contextlib
+import fcntl
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from process import Children
+
+
+class Bench:
+    """Rows go to a file as they are measured, one JSON object a line."""
+
+    def __init__(self, results, quick, lock=None):
+        self.results, self.quick, self.lock = results, quick, lock
+        results.mkdir(parents=True, exist_ok=True)
+        self.path = results / f"rows-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.jsonl"
+        self.rows = []
+
+    def keep(self, scenario, **row):
+        row = {"scenario": scenario, **row}
+        self.rows.append(row)
+        with open(self.path, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        return row
+
+    @contextlib.contextmanager
+    def quiet(self):
+        """One measured block. With a lock file, no other holder of it works at the same time."""
+        if not self.lock:
+            yield
+            return
+        with open(self.lock, "a", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+
+@contextlib.contextmanager
+def processes():
+    with tempfile.TemporaryDirectory() as folder:
+        children = Children(Path(folder))
+        try:
+            yield children
+        finally:
+            children.close()
+
+
+def read_rows(path):
+    return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)

@@ -1,0 +1,162 @@
+"""The scenarios beside the fan-out: memory, first frames, several workers, many streams, a storm of viewers."""
+import threading
+
+import judge
+import load
+import servers
+from bench import processes, say
+
+INSTANT = {"live": "0ms"}
+
+
+def merging(merge=None):
+    """Of the app `live`, for builds that know the key."""
+    return (merge or INSTANT) if servers.can_merge() else None
+
+
+# --- resident bytes of a viewer ---
+
+def weir_for_memory(children, clip):
+    """Its log is soon as full as it gets, so that what grows afterwards is the viewers'."""
+    origin = servers.start_origin(children)
+    edge = servers.start_edge(children, origin, merging(), **{"stream.log_duration": "2s"})
+    servers.publish(children, origin.rtmp_port, "live/cam", clip)
+    return edge
+
+
+def nginx_for_memory(children, clip):
+    nginx = servers.Nginx(children)
+    servers.publish(children, nginx.port, "live/cam", clip)
+    return nginx
+
+
+def memory_round(bench, name, make, clip, protocol, viewers, number):
+    """One viewer first, until all that the stream itself needs is there; then many; then none of them reads any more."""
+    with processes() as children:
+        server, seen = make(children, clip), {}
+        first = {}
+        load.run(children, server, "live/cam", seconds=4, settle_ms=2000,
+                 on_event=lambda event: first.update({event: servers.resident_bytes(server.pid)}), **{protocol: 1})
+        load.run(children, server, "live/cam", seconds=4, more=["--stall", viewers - 1],
+                 on_event=lambda event: seen.update({event: servers.resident_bytes(server.pid)}), **{protocol: viewers})
+    for state, event in (("playing", "settled"), ("stalled", "closed")):
+        row = bench.keep("memory", contestant=name, state=state, protocol=protocol, round=number, viewers=viewers,
+                         per_viewer=(seen[event] - first["closed"]) / (viewers - 1))
+        say(f"  {name} {protocol} {state}: {row['per_viewer']:.0f} bytes a viewer")
+
+
+def memory(bench, clip, viewers, rounds=5):
+    for number in range(1 if bench.quick else rounds):
+        memory_round(bench, "weir", weir_for_memory, clip, "rtmp", viewers, number)
+        memory_round(bench, "weir", weir_for_memory, clip, "flv", viewers, number)
+        if not servers.Nginx.missing():
+            memory_round(bench, "nginx-rtmp", nginx_for_memory, clip, "rtmp", viewers, number)
+
+
+# --- from play to the first frame ---
+
+def first_frame(bench, clip, viewers=20):
+    """One viewer after the other, of a stream that the edge has; then each of a stream that it must fetch."""
+    for number in range(5):
+        with processes() as children, bench.quiet():
+            origin = servers.start_origin(children)
+            edge = servers.start_edge(children, origin, merging())
+            servers.publish(children, origin.rtmp_port, "live/cam", clip)
+            servers.publish(children, origin.rtmp_port, "live/many", clip, count=viewers)
+            for name, stream, more in (("fetched", "live/many", ["--each"]), ("there", "live/cam", [])):
+                for protocol in ("rtmp", "flv"):
+                    row = load.run(children, edge, stream, seconds=1, settle_ms=500, ramp=10, more=more, **{protocol: viewers})
+                    bench.keep("first-frame", contestant=name, protocol=protocol, round=number, **row)
+                    say(f"  {name} {protocol}: {row['play_ms']['p50']} ms, p99 {row['play_ms']['p99']} ms")
+
+
+# --- two workers against one ---
+
+def worker_shares(pid):
+    """CPU time of each worker's thread, by its id."""
+    return {task.parent.name: int(task.read_text().split()[0])
+            for task in servers.Path(f"/proc/{pid}/task").glob("*/schedstat")}
+
+
+def workers(bench, clip, viewers=500, rounds=5):
+    """Neither is pinned more than the other: both may use both cores, the load client too."""
+    with processes() as children:
+        origin = servers.start_origin(children, cores="0,1")
+        servers.publish(children, origin.rtmp_port, "live/cam", clip, cores="0,1")
+        edges = {count: servers.start_edge(children, origin, merging(), cores="0,1", **{"node.workers": count})
+                 for count in (1, 2)}
+        for number in range(rounds):
+            with bench.quiet():
+                for count in judge.order(edges, number):
+                    workers_run(bench, children, edges[count], count, viewers, number)
+
+
+def workers_run(bench, children, edge, count, viewers, number):
+    seen = []
+    row = load.run(children, edge, "live/cam", rtmp=viewers, core="0,1", on_event=lambda _: seen.append(worker_shares(edge.pid)))
+    spent = sorted((seen[1][task] - seen[0].get(task, 0) for task in seen[1]), reverse=True)[:count]
+    row["busiest_share"] = spent[0] / sum(spent)
+    bench.keep("workers", contestant=f"{count}-workers", round=number, **row)
+    say(f"  {count} workers: {row['cpu_per_gb']:.3f} s/GB, the busiest has {row['busiest_share']:.0%}")
+
+
+# --- many streams of one viewer ---
+
+def streams(bench, clip, sizes=(200, 1000, 2000), rounds=2):
+    for number in range(rounds):
+        for count in judge.order(sizes, number):
+            with processes() as children, bench.quiet():
+                streams_run(bench, children, clip, count, number)
+
+
+def streams_run(bench, children, clip, count, number):
+    origin = servers.start_origin(children, cores=servers.SERVER_CORE)
+    edge = servers.start_edge(children, origin, merging())
+    publisher = servers.publish(children, origin.rtmp_port, "live/many", clip, count=count)
+    seen = []
+
+    def on_event(_):
+        seen.append((servers.cpu_seconds(origin.pid), servers.cpu_seconds(publisher.pid)))
+
+    row = load.run(children, edge, "live/many", rtmp=count, seconds=5, settle_ms=3000, ramp=1000, more=["--each"], on_event=on_event)
+    row["window_all_s"] = row["window_s"] + 0.5  # "settled" comes half a second before the window
+    row["origin_cpu_s"], row["publisher_cpu_s"] = (after - before for before, after in zip(*seen))
+    bench.keep("streams", contestant="weir", round=number, streams=count, **row)
+    say(f"  {count} streams: edge {1e6 * row['server_cpu_s'] / row['window_s'] / count:.0f} us/s each, "
+        f"origin {1e6 * row['origin_cpu_s'] / row['window_all_s'] / count:.0f}, {row['full_rate']} at full rate {row['why']}")
+
+
+# --- viewers who come and go at once ---
+
+def storm(bench, clip, viewers=100, crowd=500, rounds=5):
+    with processes() as children:
+        origin = servers.start_origin(children)
+        edge = servers.start_edge(children, origin, merging())
+        servers.publish(children, origin.rtmp_port, "live/cam", clip)
+        for number in range(rounds):
+            with bench.quiet():
+                for name in judge.order(["calm", "storm"], number):
+                    storm_run(bench, children, edge, name, viewers, crowd, number)
+
+
+def storm_run(bench, children, edge, name, viewers, crowd, number):
+    others = []
+
+    def on_event(event):
+        if event == "settled" and name == "storm":
+            others.append(threading.Thread(target=come_and_go, args=(children, edge, crowd)))
+            others[0].start()
+
+    row = load.run(children, edge, "live/cam", rtmp=viewers, seconds=6, on_event=on_event)
+    for thread in others:
+        thread.join()
+    bench.keep("storm", contestant=name, round=number, **row)
+    say(f"  {name}: latency p99 {row['latency_ms']['p99']} ms")
+
+
+def come_and_go(children, edge, crowd):
+    """Comes within a second, plays for two and is gone all at once, when the client ends."""
+    child = children.start("crowd", servers.on_core(servers.LOAD_CORE, [
+        servers.program("load"), "--stream", "live/cam", "--rtmp", edge.address("rtmp"), "--rtmp-viewers", crowd, "--ramp", crowd,
+        "--settle", 1000, "--seconds", 1]))
+    child.wait(30)

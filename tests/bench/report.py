@@ -1,0 +1,232 @@
+"""Tables and verdicts out of raw rows, as Markdown; and the charts that go with them."""
+import re
+
+import chart
+import judge
+from judge import Figure
+
+BEGIN, END = "<!-- measured: written by tests/bench/run -->", "<!-- measured: end -->"
+INSTANT_MAX, MERGED_MAX, NGINX_MAX = 1.25, 1.3, 1.0
+MEMORY_MAX, WORKERS_MAX, LATENCY_MAX_MS, LATENCY_NGINX_MAX = 4096, 1.15, 2.0, 3.0
+FIRST_MAX_MS = {"there": 20.0, "fetched": 100.0}
+RATIO_VARIATION_MAX, STORM_MAX, STREAMS_MAX = 0.15, 2.0, 1.15
+
+
+def table(head, rows):
+    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
+
+
+def of_scenario(rows, name):
+    return [row for row in rows if row["scenario"] == name]
+
+
+def unique(values):
+    return list(dict.fromkeys(values))
+
+
+def number(figure, form="{:.2f}"):
+    return figure.text(form) if figure else "–"
+
+
+class Fanout:
+    """The rows of the fan-out, those that may be compared and those that may not."""
+
+    def __init__(self, rows):
+        self.rows = of_scenario(rows, "fanout")
+        self.sizes = sorted({row["viewers"] for row in self.rows})
+        self.contestants = unique(row["contestant"] for row in self.rows)
+        self.floors = {(row["viewers"], row["contestant"]): row["floor"] for row in of_scenario(rows, "schedule")}
+        self.nginx_writes = next((row["writes_per_s_viewer"] for row in of_scenario(rows, "nginx-writes")), None)
+
+    def all(self, contestant, viewers):
+        return [row for row in self.rows if row["contestant"] == contestant and row["viewers"] == viewers]
+
+    def values(self, contestant, viewers, take):
+        """{round: value} of the rows that are fit. Too few of them give no verdict."""
+        return {row["round"]: take(row) for row in self.all(contestant, viewers)
+                if not judge.unfit(row, row["messages_sent_per_s"])}
+
+    def why_not(self, contestant, viewers):
+        whys = (judge.unfit(row, row["messages_sent_per_s"]) for row in self.all(contestant, viewers))
+        return next((why for why in whys if why), "")
+
+    def cost(self, contestant, viewers):
+        return self.values(contestant, viewers, lambda row: row["cpu_per_gb"])
+
+    def floor_cost(self, contestant, viewers):
+        return self.cost(self.floors.get((viewers, contestant), ""), viewers)
+
+    def ratio(self, contestant, viewers, limit):
+        """To the floor of its own schedule."""
+        why = self.why_not(contestant, viewers) or self.why_not(self.floors.get((viewers, contestant), ""), viewers)
+        return judge.ratio_at_most(self.cost(contestant, viewers), self.floor_cost(contestant, viewers), limit, why_not=why)
+
+    def against(self, contestant, other, viewers, limit, take=lambda row: row["cpu_per_gb"]):
+        ours, theirs = self.values(contestant, viewers, take), self.values(other, viewers, take)
+        why = self.why_not(contestant, viewers) or self.why_not(other, viewers)
+        floor = self.floor_cost(contestant, viewers) or {}
+        return judge.ratio_at_most(ours, theirs, limit, floor=floor, why_not=why)
+
+
+def limit_of(contestant):
+    return MERGED_MAX if "merged" in contestant else INSTANT_MAX
+
+
+def fanout_costs(data):
+    rows = []
+    for viewers in data.sizes:
+        for name in (c for c in data.contestants if data.all(c, viewers)):
+            all_rows = data.all(name, viewers)
+            cost = Figure.of(data.cost(name, viewers).values())
+            writes = Figure.of(row.get("writes_per_s_viewer") for row in all_rows)
+            if name == "nginx-rtmp" and data.nginx_writes:
+                writes = Figure.of([data.nginx_writes])
+            at_full = Figure.of(row["full_rate"] / row["viewers"] for row in all_rows)
+            latency = [Figure.of(row["latency_ms"][p] for row in all_rows if row["latency_ms"]) for p in ("p50", "p99")]
+            rows.append([viewers, name, number(cost) if cost else f"not measured: {data.why_not(name, viewers)}",
+                         f"{writes.median:.1f}" if writes else "–", f"{at_full.least:.1%}",
+                         " / ".join(f"{f.median:.1f}" if f else "–" for f in latency)])
+    return table(["viewers", "contestant", "CPU s/GB", "writes a second and viewer", "viewers at full rate", "latency ms, median / p99"], rows)
+
+
+def fanout_verdicts(data):
+    rows = []
+    for viewers in data.sizes:
+        for name in (c for c in data.contestants if (viewers, c) in data.floors):
+            limit = limit_of(name)
+            rows.append([viewers, f"{name} / its floor", f"≤ {limit}", data.ratio(name, viewers, limit).text()])
+            if "instant" in name and "nginx-rtmp" in data.contestants:
+                rows.append([viewers, f"{name} / nginx-rtmp", "< 1", data.against(name, "nginx-rtmp", viewers, NGINX_MAX).text()])
+        for name in (c for c in data.contestants if "adaptive" in c):
+            for other in (name.replace("adaptive", merge) for merge in ("instant", "merged")):
+                rows.append([viewers, f"{name} / {other}", "", number(data.against(name, other, viewers, 1).figure)])
+    return table(["viewers", "ratio of CPU s/GB", "wanted", "median (range): verdict"], rows)
+
+
+def fanout_flatness(data):
+    rows = []
+    for name in (c for c in data.contestants if c.startswith("weir")):
+        figures = [data.ratio(name, viewers, 1).figure for viewers in data.sizes]
+        medians = [figure.median for figure in figures if figure]
+        varied = judge.variation(medians)
+        if varied is not None:
+            rows.append([name, " ".join(f"{m:.2f}" for m in medians),
+                         f"{varied:.0%}: {judge.PASSED if varied <= RATIO_VARIATION_MAX else judge.MISSED}"])
+    return table(["contestant", "ratios to the floor over the sizes", f"varies by, wanted ≤ {RATIO_VARIATION_MAX:.0%}"], rows) if rows else ""
+
+
+def latency_verdicts(data):
+    least, rows = min(data.sizes), []
+    for name in (c for c in data.contestants if c.startswith("weir")):
+        p50 = data.values(name, least, lambda row: row["latency_ms"]["p50"])
+        median = judge.at_most(Figure.of(p50.values()), LATENCY_MAX_MS, data.why_not(name, least))
+        ratio = data.against(name, "nginx-rtmp", least, LATENCY_NGINX_MAX, lambda row: row["latency_ms"]["p99"])
+        judged = "instant" in name
+        rows.append([name, median.text() if judged else number(median.figure), ratio.text() if judged else number(ratio.figure)])
+    return table([f"through origin and edge, {least} viewers", f"median ms, wanted ≤ {LATENCY_MAX_MS:g} (instant)",
+                  f"p99 / nginx-rtmp's, wanted ≤ {LATENCY_NGINX_MAX:g} (instant)"], rows)
+
+
+def fanout_text(rows):
+    data = Fanout(rows)
+    parts = [fanout_costs(data), fanout_verdicts(data), fanout_flatness(data), latency_verdicts(data)]
+    return "### Many viewers of one stream\n\n" + "\n\n".join(part for part in parts if part)
+
+
+def memory_text(rows):
+    out = []
+    for key in unique((row["contestant"], row["protocol"], row["state"]) for row in rows):
+        figure = Figure.of(row["per_viewer"] for row in rows if (row["contestant"], row["protocol"], row["state"]) == key)
+        verdict = judge.at_most(figure, MEMORY_MAX).text("{:.0f}") if key[0].startswith("weir") else number(figure, "{:.0f}")
+        out.append([*key, rows[0]["viewers"], verdict])
+    return "### Memory of a viewer\n\n" + table(["contestant", "protocol", "they are", "viewers", f"resident bytes each, wanted ≤ {MEMORY_MAX}"], out)
+
+
+def first_frame_text(rows):
+    out = []
+    for key in unique((row["contestant"], row["protocol"]) for row in rows):
+        mine = [row["play_ms"] for row in rows if (row["contestant"], row["protocol"]) == key]
+        limit = FIRST_MAX_MS[key[0]]
+        verdict = judge.at_most(Figure.of(times["p99"] for times in mine), limit)
+        out.append([*key, number(Figure.of(times["p50"] for times in mine)), f"≤ {limit:g}", verdict.text()])
+    return "### From play to the first frame\n\n" + table(["the stream is", "protocol", "median ms", "wanted", "slowest but one of 20, ms"], out)
+
+
+def workers_text(rows):
+    def cost(name):
+        return {row["round"]: row["cpu_per_gb"] for row in rows if row["contestant"] == name
+                and row["full_rate"] == row["viewers"]}
+    verdict = judge.ratio_at_most(cost("2-workers"), cost("1-workers"), WORKERS_MAX, floor={})
+    share = Figure.of(row["busiest_share"] for row in rows if row["contestant"] == "2-workers")
+    return "### Two workers\n\n" + table(["figure", "wanted", "median (range)"], [
+        ["CPU s/GB, two workers / one", f"≤ {WORKERS_MAX}", verdict.text()],
+        ["the busier worker's share of the CPU time", "≤ 0.60", judge.at_most(share, 0.60).text()]])
+
+
+def streams_text(rows):
+    out, medians = [], []
+    for count in sorted({row["streams"] for row in rows}):
+        mine = [row for row in rows if row["streams"] == count]
+        fit = [row for row in mine if row["full_rate"] == count]
+        edge = Figure.of(1e6 * row["server_cpu_s"] / row["window_s"] / count for row in fit)
+        origin = Figure.of(1e6 * row["origin_cpu_s"] / row["window_all_s"] / count for row in fit)
+        out.append([count, f"{min(row['full_rate'] for row in mine)}", number(origin, "{:.0f}"), number(edge, "{:.0f}")])
+        if edge:
+            medians.append(edge.median + origin.median)
+    varied = judge.variation(medians)
+    flat = f"\n\nCPU time of a stream varies by {varied:.0%} over these sizes." if varied is not None else ""
+    return "### Many streams of one viewer\n\n" + table(["streams of 100 kbit/s", "at full rate", "origin, CPU µs a second and stream",
+                                                         "edge, CPU µs a second and stream"], out) + flat
+
+
+def storm_text(rows):
+    def p99(name):
+        return {row["round"]: row["latency_ms"]["p99"] for row in rows if row["contestant"] == name}
+    verdict = judge.ratio_at_most(p99("storm"), p99("calm"), STORM_MAX, floor={})
+    return "### 500 viewers come in a second and leave at once\n\n" + table(
+        ["latency p99 of 100 others", "ms"], [["calm", number(Figure.of(p99("calm").values()))],
+                                              ["storm", number(Figure.of(p99("storm").values()))],
+                                              [f"storm / calm, wanted ≤ {STORM_MAX:g}", verdict.text()]])
+
+
+SECTIONS = {"fanout": fanout_text, "memory": memory_text, "first-frame": first_frame_text, "workers": workers_text,
+            "streams": streams_text, "storm": storm_text}
+
+
+def charts_of(rows):
+    data = Fanout(rows)
+    if len(data.sizes) < 2:
+        return {}
+    curves = {}
+    for name in (c for c in data.contestants if not c.startswith("floor")):
+        curves[name] = [(viewers, Figure.of(data.cost(name, viewers).values()).median)
+                        for viewers in data.sizes if data.cost(name, viewers)]
+    for merge, name in (("instant", "floor, weir-rtmp-instant's writes"), ("merged", "floor, weir-rtmp-merged's writes")):
+        costs = [(viewers, data.floor_cost(f"weir-rtmp-{merge}", viewers)) for viewers in data.sizes]
+        curves[name] = [(viewers, Figure.of(cost.values()).median) for viewers, cost in costs if cost]
+    return {"fanout-cost.svg": chart.lines("CPU seconds per GB delivered", "viewers", curves)}
+
+
+def of(rows):
+    """(Markdown, {file name: SVG}) of what was measured."""
+    texts = []
+    for name, text in SECTIONS.items():
+        mine = of_scenario(rows, name)
+        if mine:
+            texts.append(text(rows if name == "fanout" else mine))
+    charts = charts_of(rows)
+    if charts:
+        texts.insert(0, "![CPU seconds per GB over the number of viewers](fanout-cost.svg)")
+    return "\n\n".join(texts), charts
+
+
+def write_docs(folder, text, charts):
+    """Replaces what stands between the marks of docs/performance.md."""
+    path = folder / "performance.md"
+    page = path.read_text(encoding="utf-8")
+    assert BEGIN in page and END in page, f"{path} lacks the marks {BEGIN} and {END}"
+    between = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.S)
+    path.write_text(between.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", page), encoding="utf-8")
+    for name, drawing in charts.items():
+        (folder / name).write_text(drawing, encoding="utf-8")

@@ -1,0 +1,78 @@
+"""The benchmark's verdicts: what may be called passed, and what may not."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
+
+import judge  # noqa: E402
+
+
+def row(**changes):
+    return {"viewers": 10, "full_rate": 10, "backwards": 0, "messages_per_s": 73, "window_s": 4, "load_cpu_s": 1,
+            "server_cpu_s": 1, **changes}
+
+
+def rounds(*values):
+    return dict(enumerate(values))
+
+
+def test_a_row_is_fit_when_all_came_and_nobody_was_short_of_time():
+    assert judge.unfit(row(), 73) is None
+
+
+def test_a_viewer_short_of_messages_makes_a_row_unfit():
+    assert judge.unfit(row(full_rate=9), 73) == "9 of 10 viewers at full rate"
+
+
+def test_viewers_that_are_all_equally_short_make_a_row_unfit():
+    assert judge.unfit(row(messages_per_s=60), 73) == "60.0 of 73.0 messages a second"
+
+
+def test_a_client_past_its_share_makes_a_row_unfit():
+    assert "load client" in judge.unfit(row(load_cpu_s=3.3), 73)
+
+
+def test_a_contestant_past_its_share_makes_a_row_unfit():
+    assert judge.unfit(row(server_cpu_s=3.3), 73) == "past 80 % of its core"
+
+
+def test_ratios_are_taken_round_by_round():
+    assert judge.paired_ratios(rounds(2, 8), rounds(1, 2)) == [2, 4]
+
+
+def test_a_round_without_its_partner_is_left_out():
+    assert judge.paired_ratios({0: 2, 1: 3}, {1: 3}) == [1]
+
+
+def test_the_median_ratio_decides():
+    verdict = judge.ratio_at_most(rounds(1.2, 1.2, 1.3, 1.3, 1.3), rounds(1, 1, 1, 1, 1), 1.25)
+    assert verdict.word == judge.MISSED
+    verdict = judge.ratio_at_most(rounds(1.2, 1.2, 1.2, 1.2, 9), rounds(1, 1, 1, 1, 1), 1.25)
+    assert (verdict.word, verdict.figure.median, verdict.figure.most) == (judge.PASSED, 1.2, 9)
+
+
+def test_an_unsteady_floor_passes_nothing():
+    verdict = judge.ratio_at_most(rounds(1, 1, 1, 1, 1), rounds(1, 1, 1, 1, 1.2), 1.25)
+    assert verdict.word == judge.INCONCLUSIVE and "20%" in verdict.why
+
+
+def test_an_unsteady_floor_fails_nothing():
+    assert judge.ratio_at_most(rounds(9, 9, 9, 9, 9), rounds(1, 1, 1, 1, 1.2), 1.25).word == judge.INCONCLUSIVE
+
+
+def test_four_rounds_pass_nothing():
+    assert judge.ratio_at_most(rounds(1, 1, 1, 1), rounds(1, 1, 1, 1), 1.25).word == judge.INCONCLUSIVE
+
+
+def test_without_a_pair_nothing_was_measured():
+    verdict = judge.ratio_at_most({}, rounds(1, 1), 1.25, why_not="past 80 % of its core")
+    assert verdict.text() == "not measured (past 80 % of its core)"
+
+
+def test_rounds_go_forth_and_back():
+    assert [judge.order("ab", number) for number in range(3)] == [["a", "b"], ["b", "a"], ["a", "b"]]
+
+
+def test_variation_is_against_the_least():
+    assert round(judge.variation([1.0, 1.1, 1.2]), 9) == 0.2
+    assert judge.variation([1.0]) is None
