@@ -56,6 +56,7 @@ void stream_remove_feed(struct feed *f);
 /* The list of this worker's mirrors in which one of that name would be. */
 struct list *streams_mirrors(struct streams *s, const struct stream_name *name);
 struct log_limits streams_log_limits(const struct streams *s, const struct stream_name *name);
+struct pace_rule pace_rule_of(const struct config_app *a);
 struct pace_rule streams_pace_rule(const struct streams *s, const struct stream_name *name);
 
 /* --- on the mirror's worker, in mirror.c --- */

@@ -71,10 +71,13 @@ struct log_limits streams_log_limits(const struct streams *s, const struct strea
 	return (struct log_limits){.duration_us = a->stream_log_duration * 1000, .bytes = (size_t)a->stream_log_bytes};
 }
 
-struct pace_rule streams_pace_rule(const struct streams *s, const struct stream_name *name) {
-	const struct config_app *a = app_config(s, name);
+struct pace_rule pace_rule_of(const struct config_app *a) {
 	return (struct pace_rule){.merge_ms = a->edge_merge == CONFIG_WORD ? PACE_ADAPTIVE : a->edge_merge,
 	                          .most_ms = a->edge_merge_max};
+}
+
+struct pace_rule streams_pace_rule(const struct streams *s, const struct stream_name *name) {
+	return pace_rule_of(app_config(s, name));
 }
 
 struct stream *streams_find(struct worker *home, const struct stream_name *name) {

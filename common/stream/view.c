@@ -142,7 +142,7 @@ static struct view *view_new(struct rendition *r, const struct view_ops *ops) {
 	v->ops = ops;
 	turn_task_init(&v->release, on_release);
 	log_init(&v->log, r->log.worker, r->log.limits);
-	log_set_pace(&v->log, streams_pace_rule(r->stream->streams, &r->stream->name));
+	log_set_pace(&v->log, pace_rule_of(config));
 	cursor_open(&v->cursor, &r->log, ops->from_oldest ? CURSOR_OLDEST : CURSOR_HISTORY, config->edge_history * 1000,
 	            on_ready);
 	struct entry *mark = mark_before(r, v->cursor.position);
