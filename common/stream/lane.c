@@ -66,10 +66,16 @@ static bool is_jump(const struct lane *l, int64_t step_us, int64_t wall_us) {
 	return step_us > FORWARD_JUMP_US && step_us > 2 * (wall_us - l->last_wall_us);
 }
 
-/* The frame follows the one before; or keeps its distance to the track that jumped alike just before. */
-static void splice(struct lane *l, int64_t wall_us, const struct lane *other, struct lane_time *t) {
-	int64_t last_us = ticks_to_us(l->last_dts, l->timescale), before = l->offset_us;
-	l->offset_us = last_us + expected_step_us(l) - l->raw_us;
+int64_t lane_end_us(const struct lane *l) {
+	return ticks_to_us(l->last_dts, l->timescale) + expected_step_us(l);
+}
+
+/* The frame follows the one before, and what the other tracks have sent already, for they will jump alike; or keeps its
+ * distance to the track that jumped just before. */
+static void splice(struct lane *l, int64_t wall_us, const struct lane_others *others, struct lane_time *t) {
+	const struct lane *other = others->spliced;
+	int64_t end_us = lane_end_us(l), before = l->offset_us, ahead_us = others->end_us - end_us;
+	l->offset_us = end_us + (ahead_us > 0 && ahead_us < LANE_JUMP_US ? ahead_us : 0) - l->raw_us;
 	if (other && other != l && other->spliced_wall_us && wall_us - other->spliced_wall_us < SPLICE_TOGETHER_US &&
 	    llabs(other->offset_us - l->offset_us) < LANE_JUMP_US) {
 		l->offset_us = other->offset_us;
@@ -104,14 +110,14 @@ static int64_t snap(struct lane *l, int64_t dts, struct lane_time *t) {
 	return expected + (l->off_grid_us16 > 0 ? 1 : -1);
 }
 
-struct lane_time lane_next(struct lane *l, uint32_t ms, uint32_t nano, int64_t wall_us, const struct lane *other,
-                           int64_t least_us) {
+struct lane_time lane_next(struct lane *l, uint32_t ms, uint32_t nano, int64_t wall_us,
+                           const struct lane_others *others, int64_t least_us) {
 	struct lane_time t = {0};
 	if (l->begun) {
 		int64_t step_us = lane_step_ms(l->last_ms, ms) * 1000;
 		l->raw_us += step_us;
 		if (is_jump(l, step_us, wall_us))
-			splice(l, wall_us, other, &t);
+			splice(l, wall_us, others, &t);
 	}
 	int64_t us = l->raw_us + nano / 1000 + l->offset_us, least = us_to_ticks_up(least_us, l->timescale);
 	t.dts = snap(l, us_to_ticks(us, l->timescale), &t);

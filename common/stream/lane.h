@@ -53,10 +53,19 @@ int64_t lane_expected(const struct lane *l);
 /* What a step from `last_ms` to `ms` means, in ms; wraps are seen. */
 int64_t lane_step_ms(uint32_t last_ms, uint32_t ms);
 
+/* Where the newest frame ends, as far as that is known. */
+int64_t lane_end_us(const struct lane *l);
+
+/* What a splice must know of a track's neighbours. */
+struct lane_others {
+	const struct lane *spliced; /* the one that was spliced last, or NULL */
+	int64_t end_us;             /* where the longest ends */
+};
+
 /*
- * The media time of a frame sent with `ms` (and `nano` nanoseconds), that arrived at `wall_us`. `other` is the lane
- * that was spliced last, or NULL: a jump that fits to its jump takes over its offset, so that sound and picture stay
- * together. `least_us`: media time that the frame must not lie before.
+ * The media time of a frame sent with `ms` (and `nano` nanoseconds), that arrived at `wall_us`. A jump that fits to the
+ * one of the lane spliced last takes over its offset, so that sound and picture stay together. `least_us`: media time
+ * that the frame must not lie before.
  */
-struct lane_time lane_next(struct lane *l, uint32_t ms, uint32_t nano, int64_t wall_us, const struct lane *other,
-                           int64_t least_us);
+struct lane_time lane_next(struct lane *l, uint32_t ms, uint32_t nano, int64_t wall_us,
+                           const struct lane_others *others, int64_t least_us);

@@ -66,7 +66,7 @@ struct timeline_counts {
 	uint64_t splices;         /* jumps of a track's time */
 	uint64_t discontinuities; /* marks that tell of one */
 	uint64_t moved;           /* frames whose time stood still, stepped back or came after others had passed it */
-	uint64_t compositions;    /* frames shown before their decoding time by an impossible distance, or long after */
+	uint64_t compositions;    /* frames shown over 5 s from their decoding, or before what their segment begins after */
 	uint64_t regridded;       /* audio that left the grid of its samples and began another */
 	uint64_t nudged;          /* audio frames made a sample longer or shorter, to follow the encoder's milliseconds */
 	uint64_t marks;

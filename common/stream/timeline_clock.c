@@ -81,15 +81,25 @@ static void start_lane(const struct timeline *t, struct lane *l, uint32_t ms) {
 	lane_start(l, raw, offset);
 }
 
+static struct lane_others others_of(const struct timeline *t) {
+	struct lane_others others = {.spliced = t->last_spliced ? &t->last_spliced->lane : NULL, .end_us = INT64_MIN};
+	for (size_t i = 0; i < t->lane_count; i++) {
+		const struct lane *l = &t->lanes[i].lane;
+		int64_t end_us = l->begun ? lane_end_us(l) : INT64_MIN;
+		others.end_us = end_us > others.end_us ? end_us : others.end_us;
+	}
+	return others;
+}
+
 struct lane_time timeline_time(struct timeline *t, struct timeline_lane *l, const struct sample *s, int64_t wall_us,
                                int64_t least_us) {
 	if (!t->clock.begun)
 		timeline_clock_begin(t, s->timestamp_ms, wall_us);
 	if (!l->lane.begun)
 		start_lane(t, &l->lane, s->timestamp_ms);
-	const struct lane *other = t->last_spliced ? &t->last_spliced->lane : NULL;
+	struct lane_others others = others_of(t);
 	int64_t least = least_us > t->clock.floor_us ? least_us : t->clock.floor_us;
-	struct lane_time time = lane_next(&l->lane, s->timestamp_ms, s->nano_offset, wall_us, other, least);
+	struct lane_time time = lane_next(&l->lane, s->timestamp_ms, s->nano_offset, wall_us, &others, least);
 	t->clock.last_ms = s->timestamp_ms;
 	t->clock.raw_us = l->lane.raw_us;
 	if (time.jump_us)
@@ -101,8 +111,9 @@ struct lane_time timeline_time(struct timeline *t, struct timeline_lane *l, cons
 
 int64_t timeline_time_ahead(const struct timeline *t, const struct timeline_lane *l, const struct sample *s) {
 	struct lane copy = l->lane;
+	struct lane_others nobody = {0};
 	start_lane(t, &copy, s->timestamp_ms);
-	return lane_next(&copy, s->timestamp_ms, s->nano_offset, 0, NULL, t->clock.floor_us).dts;
+	return lane_next(&copy, s->timestamp_ms, s->nano_offset, 0, &nobody, t->clock.floor_us).dts;
 }
 
 /* --- against the wall --- */

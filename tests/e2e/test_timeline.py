@@ -53,7 +53,7 @@ def test_a_jump_is_spliced_for_viewers_and_told_in_the_api(cluster, clip_tags):
             assert frame.timestamp < last + HOUR_MS / 2, "the jump came through"
             assert frame.timestamp >= newest[frame.type], "time went back"
             newest[frame.type] = frame.timestamp
-            seen_key = frame.is_keyframe() and frame.timestamp > last + 2 * FRAME_MS
+            seen_key = frame.tag().is_keyframe() and frame.timestamp > last + 2 * FRAME_MS
 
 
 def test_timestamps_that_stand_still_are_made_to_grow_and_told_with_their_number(cluster, clip_tags):

