@@ -76,13 +76,13 @@ static void check(const struct segment_store *whole, const struct segment_store 
 }
 
 /* What could not be made whole is missing, never wrong; what comes later is as if nothing had been. */
-Test(package_memory, a_failed_allocation_costs_a_segment_and_nothing_else, .timeout = 120) {
+Test(package_memory, a_failed_allocation_costs_a_segment_and_nothing_else, .timeout = 60) {
 	struct simulation sim;
 	struct segment_store *whole, *store;
 	struct packager *p, *q;
 	unsigned errors, all;
 	simulation_init(&sim, 2);
-	simulation_publish(&sim, 1, &(struct encoder){.seconds = 8.5, .fps = 12, .gop_s = 1, .audio_rate = 44100});
+	simulation_publish(&sim, 1, &(struct encoder){.seconds = 6.5, .fps = 10, .gop_s = 1, .audio_rate = 44100});
 	cr_assert(package(&sim, &whole, &p, &errors));
 	cr_assert_eq(errors, 0);
 	all = allocations;
