@@ -99,7 +99,8 @@ bool segment_track_hole(const struct segment_track *t, uint64_t *first, uint64_t
 
 /* --- who owns it --- */
 
-/* From now on nothing may come in front of what is listed: call it before the first playlist is handed out. */
+/* From now on nothing may come in front of what is listed: call it before each playlist is written (it
+ * costs nothing when nothing is new). */
 void segment_store_publish(struct segment_store *s);
 
 /* Missing or holed numbers, of all tracks, that are followed by others become gaps. */

@@ -79,15 +79,15 @@ bool segment_store_ready(const struct segment_store *s) {
 	return any && segment_store_target(s);
 }
 
+/* Each track when it first has something whole: before that no playlist tells of it. */
 void segment_store_publish(struct segment_store *s) {
-	if (s->published)
-		return;
-	s->published = true;
 	list_each (node, &s->tracks) {
 		struct segment_track *t = list_entry(node, struct segment_track, node);
 		struct segment_range r = segment_track_range(t);
-		if (r.count)
-			t->floor = t->items[r.first]->number;
+		if (t->floor || !r.count || t->items[r.first]->state == SEGMENT_OPEN)
+			continue;
+		t->floor = t->items[r.first]->number;
+		s->published = true;
 	}
 }
 
