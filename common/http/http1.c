@@ -55,6 +55,7 @@ static void on_closed(struct conn *c) {
 void http_connection_free(struct http_connection *c) {
 	struct http1 *h = list_entry(c, struct http1, connection);
 	list_remove(&c->node);
+	timer_stop(&c->timer); /* a socket that was dead when it was accepted closes without http1_close */
 	http1_parser_fini(&h->parser);
 	body_fini(&h->rest);
 	free(h);

@@ -46,7 +46,7 @@ static void on_closed(struct conn *conn) {
 /* What is still to be said goes before the end: a GOAWAY that tells why. */
 static void say_and_close(struct http2 *h) {
 	struct conn_slice slices[CONN_WRITEV_MAX];
-	bool well = !h->closing && http2_session_pull(h) == 0;
+	bool well = !h->closing && !h->torn && http2_session_pull(h) == 0;
 	while (well && h->out.count) {
 		size_t n = body_peek(&h->out, slices, CONN_WRITEV_MAX, SIZE_MAX);
 		for (size_t i = 0; i < n && well; i++) {

@@ -91,8 +91,10 @@ int http2_session_pull(struct http2 *h) {
 	while (h->out.size < HTTP2_OUT_MARK) {
 		const uint8_t *data;
 		ssize_t n = nghttp2_session_mem_send(h->session, &data);
-		if (n < 0)
+		if (n < 0) {
+			h->torn = true;
 			return n == NGHTTP2_ERR_NOMEM ? UV_ENOMEM : UV_EPROTO;
+		}
 		if (n == 0)
 			break;
 		int err = push_small(h, data, (size_t)n);

@@ -316,7 +316,9 @@ void http2_session_abandon(struct http2 *h) {
 }
 
 void http2_session_fini(struct http2 *h) {
-	nghttp2_session_del(h->session);
+	/* nghttp2 1.52 frees a frame twice whose queue could not grow: such a session's memory is given up. */
+	if (!h->torn)
+		nghttp2_session_del(h->session);
 	list_each (node, &h->streams)
 		stream_free(list_entry(node, struct http2_stream, node));
 	body_fini(&h->out);
@@ -339,6 +341,7 @@ int http2_session_feed(struct http2 *h, struct slice data) {
 	if (n == NGHTTP2_ERR_FLOODED || n == NGHTTP2_ERR_BAD_CLIENT_MAGIC)
 		log_peer_info("http2 connection failed", log_str("remote", h->base.remote),
 		              log_str("reason", nghttp2_strerror((int)n)));
+	h->torn = h->torn || n == NGHTTP2_ERR_NOMEM;
 	return n < 0 ? UV_EPROTO : 0;
 }
 

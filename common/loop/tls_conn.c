@@ -369,7 +369,8 @@ int tls_conn_open(struct conn *c, struct tls *tls) {
 	c->writing = true;
 	t->ssl = SSL_new(t->certificates->contexts[0]);
 	BIO *bio = t->ssl ? BIO_new(tls->bio) : NULL;
-	if (!bio || timer_start(&t->timeout, tls->settings.handshake_timeout_ms)) {
+	if (!bio || !SSL_set_app_data(t->ssl, (char *)slot) ||
+	    timer_start(&t->timeout, tls->settings.handshake_timeout_ms)) {
 		BIO_free(bio);
 		ERR_clear_error();
 		return UV_ENOMEM; /* the conn closes, which frees */
@@ -377,7 +378,6 @@ int tls_conn_open(struct conn *c, struct tls *tls) {
 	BIO_set_data(bio, t);
 	BIO_set_init(bio, 1);
 	SSL_set_bio(t->ssl, bio, bio);
-	SSL_set_app_data(t->ssl, (char *)slot);
 	SSL_set_accept_state(t->ssl);
 	return 0;
 }

@@ -6,25 +6,12 @@ import subprocess
 
 import flv
 import pytest
+import tls
 import weir
 from process import wait_until
+from tls import run
 
 SECONDS = 3  # of media that every viewer gets
-
-
-def run(*command, timeout=30, text=True):
-    return subprocess.run([str(part) for part in command], capture_output=True, text=text, timeout=timeout,
-                          stdin=subprocess.DEVNULL, check=False)
-
-
-def make_certificate(folder, name, names):
-    """A certificate that signs itself, for `names`; its files."""
-    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    made = run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-               "-subj", f"/CN={name}", "-addext", "subjectAltName=" + ",".join(f"DNS:{one}" for one in names),
-               "-keyout", key, "-out", certificate)
-    assert made.returncode == 0, made.stderr
-    return certificate, key
 
 
 class Secure:
@@ -49,13 +36,8 @@ class Secure:
 def certificates(tmp_path):
     folder = tmp_path / "certificates"
     folder.mkdir()
-    return {"first": make_certificate(folder, "first", ["localhost", "first.test"]),
-            "second": make_certificate(folder, "second", ["*.second.test"])}
-
-
-def https_settings(certificates, port, **more):
-    pairs = ",".join(f"{certificate}:{key}" for certificate, key in certificates.values())
-    return {"https.listen": f"127.0.0.1:{port}", "https.certificates": pairs, "https.reload": "50ms", **more}
+    return {"first": tls.make_certificate(folder, "first", ["localhost", "first.test"]),
+            "second": tls.make_certificate(folder, "second", ["*.second.test"])}
 
 
 @pytest.fixture
@@ -63,7 +45,7 @@ def secure(cluster, certificates):
     """An edge, or with role="origin" an origin, that serves HTTPS beside HTTP."""
     def make(role="edge", workers=2, **more):
         port = weir.free_port()
-        made = cluster(workers=workers, **{role: https_settings(certificates, port, **more)})
+        made = cluster(workers=workers, **{role: tls.settings(certificates, port, **more)})
         one = Secure(getattr(made, role), port, certificates["first"][0])
         one.cluster = made
         return one
@@ -145,7 +127,7 @@ def test_certificates_are_read_again_and_connections_go_on(secure, certificates,
     certificate.write_text("broken")
     node.node.wait_log("certificates changed and cannot be used")
     assert subject(node, "a.second.test") == "second"
-    make_certificate(certificate.parent, "third", ["*.second.test"])
+    tls.make_certificate(certificate.parent, "third", ["*.second.test"])
     shutil.copy(certificate.parent / "third.pem", certificate)
     shutil.copy(certificate.parent / "third.key", key)
     wait_until(lambda: subject(node, "a.second.test") == "third", 10, "the new certificate is served")
@@ -168,6 +150,17 @@ def test_check_tells_what_is_wrong_with_certificates(certificates, role):
     assert status == 1 and str(second[1]) in text and "mismatch" in text
     status, text = check("/nowhere.pem")
     assert status == 1 and "/nowhere.pem: no certificate can be read: No such file" in text
+
+
+def test_a_taken_port_is_told(certificates):
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        settings = {"rtmp.listen": "", "http.listen": "", "relay.listen": "", **tls.settings(certificates, port)}
+        told = weir.run_program("origin", *(part for key, value in settings.items() for part in ("--set", f"{key}={value}")))
+    assert told.returncode > 0
+    assert f"https.listen: cannot listen on 127.0.0.1:{port}: address already in use" in told.stderr
 
 
 # --- streams ---

@@ -1,10 +1,14 @@
 """Every allocation of a session fails once, in its turn: the session may end with an error, the node goes on."""
+import http.client
 import mmap
+import ssl
 import struct
+import subprocess
 
 import flv
 import pytest
 import relay
+import tls
 import rtmp
 import web
 import weir
@@ -62,11 +66,11 @@ def swept(children, tmp_path, nodes):
     assert LIBRARY.exists(), "build it: cmake --build build/release --target fail_alloc"
     allocations = Allocations(tmp_path)
 
-    def make(which):
+    def make(which, more=None):
         env = {"LD_PRELOAD": str(LIBRARY), "WEIR_FAIL_ALLOC": str(allocations.path)}
         settings = {"node.workers": 1, "stream.grace": "100ms", "logging.level": "error"}
         origin = nodes("origin", settings, env=env if which == "origin" else None).start()
-        edge = nodes("edge", {**settings, "registry.origins": origin.relay, "edge.linger": "0s", "edge.wait_publish": "5s"},
+        edge = nodes("edge", {**settings, "registry.origins": origin.relay, "edge.linger": "0s", "edge.wait_publish": "5s", **(more or {})},
                      env=env if which == "edge" else None).start()
         return origin, edge, allocations
 
@@ -126,6 +130,51 @@ def test_a_player_and_a_viewer_over_http(swept, encoder):
 
     sweep(allocations, edge, play)
     sweep(allocations, edge, watch)
+
+
+def test_a_request_over_tls(swept, tmp_path):
+    port = weir.free_port()
+    _, edge, allocations = swept("edge", tls.settings({"only": tls.make_certificate(tmp_path, "only", ["localhost"])}, port))
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def ask(timeout):
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=timeout, context=context)
+        try:
+            connection.request("GET", "/healthz")
+            assert connection.getresponse().status == 200
+        finally:
+            connection.close()
+
+    sweep(allocations, edge, ask)
+    edge.wait_metric('weir_connections{protocol="http"}', 1)  # who asks
+
+
+def test_requests_and_a_stream_over_http_2(swept, encoder):
+    origin, edge, allocations = swept("edge")
+    encoder(origin.rtmp_port, retry=True)
+    base = f"http://127.0.0.1:{edge.http_port}"
+
+    def ask(timeout):
+        told = subprocess.run(["nghttp", "-nv", base + "/metrics", base + "/nothing", base + "/healthz"], capture_output=True,
+                              text=True, timeout=timeout, check=False).stdout
+        assert told.count(":status: 200") == 2 and told.count(":status: 404") == 1
+
+    def watch(timeout):
+        reader, tags = flv.Reader(), []
+        with subprocess.Popen(["curl", "-sSN", "--http2-prior-knowledge", "-m", str(timeout), base + "/live/cam1.flv"],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
+            try:
+                while len(tags) < 5:
+                    data = client.stdout.read1()
+                    assert data
+                    tags += reader.feed(data)
+            finally:
+                client.kill()
+
+    sweep(allocations, edge, ask)
+    sweep(allocations, edge, watch)
+    edge.wait_metric('weir_viewers{protocol="flv"}', 0)
 
 
 def test_the_api(swept, encoder):
