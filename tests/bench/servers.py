@@ -20,9 +20,9 @@ def program(name):
     return weir.program("edge").parent / f"bench_{name}"
 
 
-def on_core(core, command):
+def on_core(core, command, priority="1"):
     """Before whatever else the machine does, where we have the right to be."""
-    urgent = ["chrt", "--rr", "1"] if os.geteuid() == 0 else []
+    urgent = ["chrt", "--rr", priority] if os.geteuid() == 0 else []
     return ["taskset", "-c", core, *urgent, *command]
 
 
