@@ -2,6 +2,7 @@
 //
 // An adapter is { play(session, video, on) } → a playback:
 //   stop()                      lets go of the video
+//   ready                       where given, a promise: play only then
 //   live()                      goes to the newest picture
 //   latency()                   seconds behind the programme's time, or null
 //   bytes                       a ByteMeter
