@@ -4,7 +4,7 @@ import { library } from './library.js';
 import { ByteMeter } from './meter.js';
 import { root } from './page.js';
 
-const CLOSE_S = 1.2;
+const CLOSE_S = 1.3;
 
 const rate = (kbit) => kbit >= 1000 ? `${(kbit / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbit)} kbit/s`;
 
