@@ -81,7 +81,10 @@ export class Engine extends EventTarget {
 				return;
 			}
 			this.playback = playback;
-			this.play();
+			this.tell();
+			await playback.ready;
+			if (turn === this.turn) this.play();
+			return;
 		} catch (error) {
 			on.failed(error.message);
 		}

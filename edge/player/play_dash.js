@@ -4,6 +4,8 @@ import { library } from './library.js';
 import { ByteMeter } from './meter.js';
 import { root } from './page.js';
 
+const CLOSE_S = 1.3;
+
 const rate = (kbit) => kbit >= 1000 ? `${(kbit / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbit)} kbit/s`;
 
 const qualityLabel = (r) => [r.height ? `${r.height}p` : '', rate(r.bitrateInKbit)].filter(Boolean).join(' · ');
@@ -20,7 +22,7 @@ class DashPlayback {
 			streaming: {
 				// The library's own default is a host elsewhere.
 				utcSynchronization: { enabled: true, useManifestDateHeaderTimeSource: false, defaultTimingSource: time },
-				liveCatchup: { enabled: true },
+				liveCatchup: { enabled: true, playbackRate: { min: -0.1, max: 0.1 } },
 				buffer: { bufferToKeep: 30 },
 			},
 		});
@@ -29,10 +31,22 @@ class DashPlayback {
 	}
 
 	listen(events, on) {
+		// Who plays before that is not heard by the library, which then never asks for the manifest again.
+		this.ready = new Promise((done) => this.player.on(events.STREAM_INITIALIZED, done));
 		this.player.on(events.STREAM_INITIALIZED, () => on.changed());
+		this.player.on(events.MANIFEST_LOADED, (e) => this.keepClose(e.data));
 		this.player.on(events.FRAGMENT_LOADING_COMPLETED, (e) => this.bytes.add(e.response?.byteLength || e.request?.bytesLoaded || 0));
 		this.player.on(events.PLAYBACK_ENDED, () => on.ended());
 		this.player.on(events.ERROR, (e) => on.failed(e.error?.message ?? String(e.error)));
+	}
+
+	/** Where segments may be fetched as they grow we keep closer than the manifest asks of everybody. */
+	keepClose(manifest) {
+		if (!manifest || this.judged) return;
+		this.judged = true;
+		const templates = manifest.Period.flatMap((p) => p.AdaptationSet ?? []).flatMap((a) => [a, ...a.Representation ?? []]).map((r) => r.SegmentTemplate);
+		const grows = templates.some((t) => String(t?.availabilityTimeComplete) === 'false');
+		this.player.updateSettings({ streaming: { applyServiceDescription: !grows, delay: { liveDelay: grows ? CLOSE_S : NaN } } });
 	}
 
 	stop() {

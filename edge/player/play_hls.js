@@ -24,7 +24,7 @@ class HlsPlayback {
 			lowLatencyMode: low,
 			enableWorker: false, // it would be made from a blob, which our content policy has not
 			backBufferLength: 30,
-			maxLiveSyncPlaybackRate: low ? 1.1 : 1,
+			maxLiveSyncPlaybackRate: low ? 1.05 : 1,
 		});
 		this.listen(Hls, on);
 		this.hls.loadSource(url);

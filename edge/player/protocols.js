@@ -2,6 +2,7 @@
 //
 // An adapter is { play(session, video, on) } → a playback:
 //   stop()                      lets go of the video
+//   ready                       where given, a promise: play only then
 //   live()                      goes to the newest picture
 //   latency()                   seconds behind the programme's time, or null
 //   bytes                       a ByteMeter
@@ -44,8 +45,7 @@ export function obstacle(protocol, stream) {
 export async function offered(protocol, name) {
 	if (!protocol.needs) return true;
 	try {
-		const answer = await fetch(new URL(`${name}/${protocol.needs}`, root), { signal: AbortSignal.timeout(5000) });
-		await answer.body?.cancel();
+		const answer = await fetch(new URL(`${name}/${protocol.needs}`, root), { method: 'HEAD', signal: AbortSignal.timeout(5000) });
 		return answer.ok;
 	} catch {
 		return false;
