@@ -146,7 +146,7 @@ static void on_written(uv_write_t *request, int status);
 /* The kernel is full: libuv watches for room by writing the first queued run. */
 static int wait_for_room(struct conn *c) {
 	if (c->tls)
-		return conn_stall_watch(c); /* its ciphertext waits already */
+		return 0; /* its ciphertext waits already */
 	struct conn_slice *s = &c->pending->items[c->pending->first];
 	uv_buf_t buf = uv_buf_init((char *)s->data, (unsigned)s->size);
 	int err = uv_write(&c->pending->request, &c->stream, &buf, 1, on_written);

@@ -96,11 +96,12 @@ static void on_written(uv_write_t *request, int status);
 static int hand_to_libuv(struct tls_conn *t) {
 	uv_buf_t buf = uv_buf_init((char *)t->out->data, (unsigned)t->out->size);
 	int err = uv_write(&t->request, &t->conn->stream, &buf, 1, on_written);
-	if (err)
+	if (err) {
 		bytes_unref(&t->out);
-	else
-		t->conn->writing = true;
-	return err;
+		return err;
+	}
+	t->conn->writing = true;
+	return conn_stall_watch(t->conn);
 }
 
 /* Sends what the last step of OpenSSL wrote, or keeps it. Leaves the scratch empty. */
