@@ -21,8 +21,9 @@ struct playlist {
 	size_t first, count; /* items that are listed; with `is_open` the last one is open */
 	size_t skipped;      /* of them, from the first on */
 	bool is_open, is_ts, ended, has_parts;
-	uint32_t target; /* TARGETDURATION in seconds */
-	int64_t end_us;  /* of the newest whole one */
+	uint32_t target;       /* TARGETDURATION in seconds */
+	int64_t end_us;        /* of the newest whole one */
+	int64_t parts_from_us; /* segments that begin earlier list no parts */
 	uint32_t part_target_ms;
 };
 
@@ -139,8 +140,7 @@ static void put_segment(struct playlist *p, size_t i) {
 	put_map(p, i);
 	if (s->state != SEGMENT_GAP)
 		put_date(p, s);
-	if (p->has_parts &&
-	    (s->state == SEGMENT_OPEN || s->end_us > p->end_us - (int64_t)PARTS_TARGETS * p->target * 1000000))
+	if (p->has_parts && s->start_us >= p->parts_from_us)
 		put_parts(p, s);
 	if (s->state == SEGMENT_OPEN)
 		return;
@@ -209,6 +209,13 @@ static size_t count_skipped(const struct playlist *p) {
 	return n;
 }
 
+/* Parts are listed for three target durations from the playlist's end, which is that of the newest part. */
+static int64_t parts_from(const struct playlist *p) {
+	const struct segment *last = item(p, p->count - 1);
+	int64_t end_us = p->is_open ? last->start_us + ticks_to_us(last->duration, last->info->timescale) : p->end_us;
+	return end_us - (int64_t)PARTS_TARGETS * p->target * 1000000;
+}
+
 static int write_playlist(struct playlist *p) {
 	p->target = segment_store_target(p->store);
 	p->ended = segment_store_ended(p->store);
@@ -224,6 +231,7 @@ static int write_playlist(struct playlist *p) {
 		p->is_open = false;
 		p->count--;
 	}
+	p->parts_from_us = parts_from(p);
 	put_head(p);
 	for (size_t i = p->skipped; i < p->count; i++)
 		if (item(p, i)->state != SEGMENT_OPEN || item(p, i)->listed)

@@ -140,22 +140,22 @@ class Player:
     def get(self, path, timeout=20, **options):
         return web.request(self.edge.http_port, path, timeout=timeout, **options)
 
-    def multivariant(self):
-        answer = self.get(self.root)
+    def multivariant(self, **options):
+        answer = self.get(self.root, **options)
         assert answer.status == 200, answer
         return parse_multivariant(answer.text())
 
-    def tracks(self):
+    def tracks(self, **options):
         """{"v": path of its media playlist, …} of all playlists in the multivariant one."""
-        variants, media = self.multivariant()
+        variants, media = self.multivariant(**options)
         uris = [one["URI"] for one in variants] + [one["URI"] for one in media if "URI" in one]
         paths = [urljoin(self.root, uri) for uri in uris]
         return {urlsplit(path).path.split("/")[-2]: path for path in paths}
 
-    def media(self, path, query=""):
+    def media(self, path, query="", **options):
         if query:
             path += ("&" if "?" in path else "?") + query
-        answer = self.get(path)
+        answer = self.get(path, **options)
         assert answer.status == 200, answer
         assert answer.headers["content-type"] == "application/vnd.apple.mpegurl"
         return parse_media(answer.text())

@@ -6,6 +6,7 @@ import struct
 import subprocess
 
 import flv
+import hls
 import pytest
 import relay
 import tls
@@ -127,8 +128,25 @@ def test_a_player_and_a_viewer_over_http(swept, encoder):
             while len(tags) < 5:
                 tags += reader.feed(viewer.buffer)
                 viewer.buffer = viewer.socket.recv(65536)
+                assert viewer.buffer, "closed"
 
     sweep(allocations, edge, play)
+    sweep(allocations, edge, watch)
+
+
+def test_players_of_hls_and_dash(swept, encoder):
+    origin, edge, allocations = swept("edge", {"edge.wait_publish": "1s"})
+    encoder(origin.rtmp_port, retry=True)
+    player = hls.Player(edge)
+
+    def watch(timeout):
+        for name, path in player.tracks(timeout=timeout).items():
+            playlist = player.media(path, timeout=timeout)
+            player.fetch(path, playlist.segments[-1].init, timeout=timeout)
+            player.fetch(path, playlist.segments[-1].uri, timeout=timeout)
+        for path in ("/live/cam1/manifest.mpd", "/live/cam1/ts/index.m3u8"):
+            assert player.get(path, timeout=timeout).status == 200
+
     sweep(allocations, edge, watch)
 
 
