@@ -195,6 +195,31 @@ static void push_end(struct packager *p, const struct end *end) {
 		p->ops->on_end(p->context, end->reason);
 }
 
+/* Other nodes' numbers are theirs: what no clock can have meant is left out, before anything overflows. */
+static bool time_sane(int64_t ticks, uint32_t timescale) {
+	enum { YEARS_OF_SECONDS_BITS = 35 };
+	__int128 limit = (__int128)timescale << YEARS_OF_SECONDS_BITS;
+	return timescale && ticks < limit && ticks > -limit && ticks < INT64_MAX / 4 && ticks > INT64_MIN / 4;
+}
+
+static bool entry_sane(const struct packager *p, const struct entry *e) {
+	const struct mark *m = &e->mark;
+	switch (e->kind) {
+	case ENTRY_FRAME: {
+		const struct track *t = p->newest ? tracks_find(packager_mark(p, p->newest)->tracks, e->frame.track) : NULL;
+		return !t || (time_sane(e->frame.dts, t->timescale) && time_sane(e->frame.pts, t->timescale));
+	}
+	case ENTRY_MARK:
+		return time_sane(m->start, m->timescale) && m->number && m->number < INT64_MAX &&
+		       time_sane(m->anchor.media_us, 1000000) && time_sane(m->anchor.wall_us, 1000000);
+	case ENTRY_PROGRESS:
+		return time_sane(e->progress.time_us, 1000000);
+	case ENTRY_END:
+		break;
+	}
+	return true;
+}
+
 /* The entry's place in the order; false: it is none of ours. */
 static bool follow(struct packager *p, const struct entry *e) {
 	if (p->ended || e->epoch < p->epoch || (e->epoch == p->epoch && e->sequence <= p->sequence))
@@ -217,7 +242,7 @@ static bool follow(struct packager *p, const struct entry *e) {
 int packager_push(struct packager *p, const struct entry *entry) {
 	struct entry *e = (struct entry *)entry; /* counted: a reference changes nothing of it */
 	bool is_new_epoch = e->epoch != p->epoch;
-	if (!follow(p, e))
+	if (!follow(p, e) || !entry_sane(p, e))
 		return 0;
 	p->error = 0;
 	switch (e->kind) {
