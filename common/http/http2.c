@@ -11,7 +11,8 @@
 
 enum {
 	TICK_MOST_MS = 1000,
-	TURN_MOST = 1024 * 1024 /* bytes that one connection sends before others have their turn */
+	TURN_MOST = 1024 * 1024, /* bytes that one connection sends before others have their turn */
+	FAILED_CLOSE_MS = 100    /* who floods us is not listened to for long after the GOAWAY */
 };
 
 static void on_output(struct http2 *h) {
@@ -21,7 +22,8 @@ static void on_output(struct http2 *h) {
 
 /* --- the end --- */
 
-static void close_connection(struct http2 *h, bool politely) {
+/* `linger_ms`: what is queued may take so long; 0: at once. */
+static void close_connection(struct http2 *h, uint64_t linger_ms) {
 	struct http_connection *c = h->connection;
 	if (h->closing)
 		return;
@@ -29,8 +31,8 @@ static void close_connection(struct http2 *h, bool politely) {
 	timer_stop(&c->timer);
 	list_remove(&h->flush.node);
 	http2_session_abandon(h);
-	if (politely)
-		conn_close_after_send(&c->conn, HTTP_CLOSE_AFTER_MS);
+	if (linger_ms)
+		conn_close_after_send(&c->conn, linger_ms);
 	else
 		conn_close(&c->conn);
 }
@@ -44,7 +46,7 @@ static void on_closed(struct conn *conn) {
 }
 
 /* What is still to be said goes before the end: a GOAWAY that tells why. */
-static void say_and_close(struct http2 *h) {
+static void say_and_close(struct http2 *h, uint64_t linger_ms) {
 	struct conn_slice slices[CONN_WRITEV_MAX];
 	bool well = !h->closing && !h->torn && http2_session_pull(h) == 0;
 	while (well && h->out.count) {
@@ -54,17 +56,17 @@ static void say_and_close(struct http2 *h) {
 			body_consume(&h->out, slices[i].size);
 		}
 	}
-	close_connection(h, well);
+	close_connection(h, well ? linger_ms : 0);
 }
 
 void http2_stop(struct http_connection *c) {
 	http2_session_terminate(c->http2, NGHTTP2_NO_ERROR);
-	say_and_close(c->http2);
+	say_and_close(c->http2, HTTP_CLOSE_AFTER_MS);
 }
 
 static void on_end(struct conn *conn, int error) {
 	(void)error; /* without its own side a client cannot give us windows: no half of a connection */
-	close_connection(http_connection_of(conn)->http2, false);
+	close_connection(http_connection_of(conn)->http2, 0);
 }
 
 /* --- sending --- */
@@ -77,7 +79,7 @@ static bool send_out(struct http2 *h, size_t *sent) {
 		size_t n = body_peek(&h->out, slices, CONN_WRITEV_MAX, SIZE_MAX);
 		int gone = conn_try_writev(c, slices, n);
 		if (gone < 0) {
-			close_connection(h, false);
+			close_connection(h, 0);
 			return false;
 		}
 		for (int i = 0; i < gone; i++) { /* what went in part is kept by the conn */
@@ -100,14 +102,14 @@ static void flush(struct http2 *h) {
 		int err = http2_session_pull(h);
 		if (err) {
 			log_peer_info("http2 connection failed", log_str("remote", h->base.remote), log_err(err));
-			close_connection(h, false);
+			close_connection(h, 0);
 			return;
 		}
 		if (!h->out.count)
 			break;
 	}
 	if (!h->closing && !h->out.count && !conn_blocked(&h->connection->conn) && http2_session_over(h))
-		close_connection(h, true);
+		close_connection(h, h->failed ? FAILED_CLOSE_MS : HTTP_CLOSE_AFTER_MS);
 }
 
 static void on_flush(struct turn_task *task) {
@@ -123,7 +125,7 @@ static void on_writable(struct conn *conn) {
 void http2_feed(struct http_connection *c, struct slice data) {
 	struct http2 *h = c->http2;
 	if (!h->closing && http2_session_feed(h, data))
-		say_and_close(h);
+		say_and_close(h, FAILED_CLOSE_MS);
 }
 
 static void on_read(struct conn *conn, const uint8_t *data, size_t size) {
@@ -155,7 +157,7 @@ static void on_timer(struct timer *t) {
 	else
 		http2_session_tick(h, now);
 	if (stalled || (!h->closing && timer_start(t, tick_ms(h))))
-		close_connection(h, false);
+		close_connection(h, 0);
 }
 
 /* --- the beginning --- */
@@ -178,6 +180,6 @@ int http2_begin(struct http_connection *c) {
 	c->http2 = h;
 	c->conn.ops = &conn_ops;
 	if (timer_start(&c->timer, tick_ms(h)))
-		close_connection(h, false);
+		close_connection(h, 0);
 	return 0;
 }

@@ -45,7 +45,8 @@ struct http2 {
 	uint64_t control_left, control_ms; /* the budget of control frames, and when it was filled last */
 	struct turn_task flush;
 	bool closing;
-	bool torn; /* nghttp2 ran out of memory amid its work */
+	bool failed; /* a GOAWAY has said so */
+	bool torn;   /* nghttp2 ran out of memory amid its work */
 };
 
 struct http2_stream {

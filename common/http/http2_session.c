@@ -247,9 +247,11 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
  * connection that ends, why. */
 static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context) {
 	struct http2 *h = context;
-	if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR)
+	if (frame->hd.type == NGHTTP2_GOAWAY && frame->goaway.error_code != NGHTTP2_NO_ERROR) {
+		h->failed = true;
 		log_peer_info("http2 connection failed", log_str("remote", h->base.remote),
 		              log_str("reason", nghttp2_http2_strerror(frame->goaway.error_code)));
+	}
 	if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
 	    !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 		return 0;

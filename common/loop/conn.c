@@ -481,10 +481,6 @@ void conn_read_resume(struct conn *c) {
 		conn_close(c);
 }
 
-struct slice conn_alpn(const struct conn *c) {
-	return c->tls ? tls_conn_alpn(c) : (struct slice){0};
-}
-
 void conn_peer(const struct conn *c, char out[ADDRESS_TEXT_MAX]) {
 	struct sockaddr_storage sa = {0};
 	int size = sizeof sa;

@@ -97,9 +97,6 @@ int conn_adopt(struct conn *c, struct worker *w, int fd, bool is_unix, const str
  * the connection (on_closed follows). Nothing may be queued, and it is in clear. A negative libuv code on failure. */
 int conn_detach(struct conn *c);
 
-/* What ALPN chose (RFC 7301), once a byte has been read; empty without TLS. */
-struct slice conn_alpn(const struct conn *c);
-
 /* Stops or resumes on_read (back-pressure). */
 void conn_read_pause(struct conn *c);
 void conn_read_resume(struct conn *c);

@@ -26,7 +26,6 @@ struct tls_scratch {
 
 struct tls_conn {
 	struct conn *conn;
-	struct tls *tls;
 	struct tls_certificates *certificates; /* that its handshake chooses from */
 	SSL *ssl;
 	struct slice in;    /* ciphertext at hand, during a read */
@@ -361,7 +360,6 @@ int tls_conn_open(struct conn *c, struct tls *tls) {
 	if (!t)
 		return UV_ENOMEM;
 	t->conn = c;
-	t->tls = tls;
 	t->certificates = tls_certificates_ref(slot->certificates);
 	buffer_init(&t->more, QUEUE_MOST);
 	timer_init(&t->timeout, c->worker, on_timeout);
@@ -412,12 +410,4 @@ void tls_conn_say_end(struct conn *c) {
 	SSL_shutdown(t->ssl);
 	ERR_clear_error();
 	send_cipher(t); /* or not: the peer sees the socket's end */
-}
-
-struct slice tls_conn_alpn(const struct conn *c) {
-	struct slice s = {0};
-	unsigned size = 0;
-	SSL_get0_alpn_selected(c->tls->ssl, &s.data, &size);
-	s.size = size;
-	return s;
 }

@@ -46,6 +46,3 @@ void tls_conn_say_end(struct conn *c);
 
 /* The conn closes: nothing happens any more. */
 void tls_conn_stop(struct conn *c);
-
-/* What ALPN chose; empty if nothing. */
-struct slice tls_conn_alpn(const struct conn *c);

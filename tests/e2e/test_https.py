@@ -8,7 +8,8 @@ import flv
 import pytest
 import tls
 import weir
-from process import wait_until
+from process import SLOW, wait_until
+from test_floods import Floods, closed, opened, resident
 from tls import run
 
 SECONDS = 3  # of media that every viewer gets
@@ -180,6 +181,8 @@ class Watcher:
         assert self.child.running(), self.child.text()
 
     def frames(self):
+        if not self.size():
+            return []
         return [tag for tag in flv.Reader().feed(self.path.read_bytes()) if tag.is_frame()]
 
     def wait_span(self, seconds):
@@ -254,3 +257,58 @@ def test_a_node_that_stops_tells_its_clients(secure, children):
     node.node.terminate()
     client.wait(10)
     assert "recv GOAWAY frame" in client.text()
+
+
+# --- strangers ---
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+GET = b"\x82\x86\x41\x01x\x04\x06/never"  # HPACK: GET, http, authority x, /never
+
+
+def frame(kind, flags, stream, payload=b""):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+def half_open_handshakes(stop, port):
+    connections = opened(port, 100)
+    for connection in connections:
+        connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00")
+    stop.wait(0.5)
+    closed(connections)
+
+
+def http2_flood(stop, port, frames):
+    """Sends frames until the node has had enough."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(PREFACE + frame(4, 0, 0))
+        stream = 1
+        while not stop.is_set():
+            connection.sendall(b"".join(frames(stream + 2 * i) for i in range(500)))
+            stream += 1000
+
+
+def test_strangers_are_sent_away_and_leave_nothing(secure, encoder, children):
+    node = secure(**{"https.handshake_timeout": "500ms", "http.header_timeout": "500ms"})
+    edge = node.node
+    encoder(node.cluster.origin.rtmp_port)
+    viewer = Watcher(children, "viewer", node.url("/live/cam1.flv"), "-k", "--http2")
+    viewer.wait_span(0.5)
+    before = resident(edge)
+    floods = Floods()
+    floods.add(half_open_handshakes, node.port)
+    for frames in (lambda stream: frame(1, 5, stream, GET) + frame(3, 0, stream, b"\0\0\0\x08"),  # asked, and broken off
+                   lambda stream: frame(6, 0, 0, b"12345678"),
+                   lambda stream: frame(4, 0, 0),
+                   lambda stream: frame(0, 0, 1),  # of no stream
+                   lambda stream: frame(1, 1, stream, GET)):  # a head that does not end, and another
+        floods.add(http2_flood, edge.http_port, frames)
+    viewer.wait_span(4)
+    worst = resident(edge)
+    floods.stop()
+    timestamps = [tag.timestamp for tag in viewer.stop() if tag.type == flv.VIDEO]
+    assert max(later - earlier for earlier, later in zip(timestamps, timestamps[1:])) < 100, "no frame is missing"
+    wait_until(lambda: edge.metric('weir_connections{protocol="http"}') <= 1, 15, "nobody is left")
+    assert edge.log_lines("http2 connection"), "who was sent away, and why"
+    assert len(edge.log_lines()) < 3000
+    if SLOW == 1:  # a sanitizer's allocator keeps what was freed
+        assert worst - before < 64 << 20

@@ -87,6 +87,19 @@ Test(config, an_empty_file_is_the_defaults) {
 		cr_assert_eq(parse(files[i]), 0, "%s: %s", files[i], told());
 }
 
+Test(config, https_needs_certificates_and_takes_a_list_of_them) {
+	cr_assert_eq(parse("https: {listen: '127.0.0.1:1'}\n"), UV_EINVAL);
+	cr_assert(strstr(told(), "https.certificates: is needed where https.listen is set"), "%s", told());
+	cr_assert_eq(parse("https: {listen: '127.0.0.1:1', certificates: ['a.pem:a.key', both.pem]}\n"), 0, "%s", told());
+	cr_assert_eq(config_node(config)->https_certificates.count, 2);
+	cr_assert_str_eq(config_node(config)->https_certificates.items[1], "both.pem");
+	const char *none[] = {"https.certificates=", "https.listen=", NULL};
+	cr_assert_eq(parse_as(CONFIG_EDGE, "https: {certificates: [a.pem]}\n", NULL, none), 0, "%s", told());
+	cr_assert_eq(config_node(config)->https_certificates.count, 0);
+	cr_assert_eq(parse("https: {certificates: [a.pem, '']}\n"), UV_EINVAL);
+	cr_assert(strstr(told(), "https.certificates: found \"\", expected a list of up to 64 texts"), "%s", told());
+}
+
 Test(config, environment_beats_the_file_and_the_command_line_beats_both) {
 	const char *environment[] = {"WEIR_STREAM__GRACE=22s", "WEIR_RTMP__LISTEN=127.0.0.1:1", "HOME=/", "WEIR_BIN=x",
 	                             NULL};
