@@ -32,9 +32,8 @@ def nginx_for_memory(children, clip):
 
 def memory_round(bench, name, make, clip, protocol, viewers, number):
     """One viewer first, until all that the stream itself needs is there; then many; then none of them reads any more."""
-    with processes() as children:
-        server, seen = make(children, clip), {}
-        first = {}
+    with processes() as children, bench.quiet():
+        server, first, seen = make(children, clip), {}, {}
         load.run(children, server, "live/cam", seconds=4, settle_ms=2000,
                  on_event=lambda event: first.update({event: servers.resident_bytes(server.pid)}), **{protocol: 1})
         load.run(children, server, "live/cam", seconds=4, more=["--stall", viewers - 1],
@@ -48,8 +47,10 @@ def memory_round(bench, name, make, clip, protocol, viewers, number):
 def memory(bench, clip, viewers, rounds=5):
     for number in range(1 if bench.quick else rounds):
         memory_round(bench, "weir", weir_for_memory, clip, "rtmp", viewers, number)
+        if bench.quick:
+            continue
         memory_round(bench, "weir", weir_for_memory, clip, "flv", viewers, number)
-        if not servers.Nginx.missing():
+        if number == 0 and not servers.Nginx.missing():
             memory_round(bench, "nginx-rtmp", nginx_for_memory, clip, "rtmp", viewers, number)
 
 

@@ -107,12 +107,10 @@ def fanout_verdicts(data):
 def fanout_flatness(data):
     rows = []
     for name in (c for c in data.contestants if c.startswith("weir")):
-        figures = [data.ratio(name, viewers, 1).figure for viewers in data.sizes]
-        medians = [figure.median for figure in figures if figure]
-        varied = judge.variation(medians)
-        if varied is not None:
-            rows.append([name, " ".join(f"{m:.2f}" for m in medians),
-                         f"{varied:.0%}: {judge.PASSED if varied <= RATIO_VARIATION_MAX else judge.MISSED}"])
+        verdicts = [data.ratio(name, viewers, limit_of(name)) for viewers in data.sizes]
+        varied = judge.varies_at_most(verdicts, RATIO_VARIATION_MAX)
+        if varied:
+            rows.append([name, " ".join(f"{v.figure.median:.2f}" for v in verdicts if v.figure), f"{varied[0]:.0%}: {varied[1]}"])
     return table(["contestant", "ratios to the floor over the sizes", f"varies by, wanted ≤ {RATIO_VARIATION_MAX:.0%}"], rows) if rows else ""
 
 
