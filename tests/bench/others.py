@@ -141,7 +141,7 @@ def storm(bench, clip, viewers=100, crowd=500, rounds=5):
 
 
 def storm_run(bench, children, edge, name, viewers, crowd, number):
-    """The measuring client goes before the crowd's on their core: what counts is what the edge does."""
+    """All go before the crowd's client on their core: what counts is what the edge does."""
     others = []
 
     def on_event(event):
@@ -149,7 +149,7 @@ def storm_run(bench, children, edge, name, viewers, crowd, number):
             others.append(threading.Thread(target=come_and_go, args=(children, edge, crowd)))
             others[0].start()
 
-    row = load.run(children, edge, "live/cam", rtmp=viewers, seconds=6, on_event=on_event, priority="2")
+    row = load.run(children, edge, "live/cam", rtmp=viewers, seconds=6, on_event=on_event)
     for thread in others:
         thread.join()
     bench.keep("storm", contestant=name, round=number, **row)
@@ -160,5 +160,5 @@ def come_and_go(children, edge, crowd):
     """Comes within a second, plays for two and is gone all at once, when the client ends."""
     child = children.start("crowd", servers.on_core(servers.LOAD_CORE, [
         servers.program("load"), "--stream", "live/cam", "--rtmp", edge.address("rtmp"), "--rtmp-viewers", crowd, "--ramp", crowd,
-        "--settle", 1000, "--seconds", 1]))
+        "--settle", 1000, "--seconds", 1], priority="1"))
     child.wait(30)
