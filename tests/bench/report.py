@@ -172,8 +172,9 @@ def streams_text(rows):
         out.append([count, f"{min(row['full_rate'] for row in mine)}", number(origin, "{:.0f}"), number(edge, "{:.0f}")])
         if edge:
             medians.append(edge.median + origin.median)
-    varied = judge.variation(medians)
-    flat = f"\n\nCPU time of a stream varies by {varied:.0%} over these sizes." if varied is not None else ""
+    growth = medians[-1] / medians[0] if len(medians) > 1 else None
+    flat = (f"\n\nA stream's CPU time on both nodes, with the most streams / with the fewest, wanted ≤ {STREAMS_MAX}: {growth:.2f}: "
+            f"{judge.PASSED if growth <= STREAMS_MAX else judge.MISSED}") if growth else ""
     return "### Many streams of one viewer\n\n" + table(["streams of 100 kbit/s", "at full rate", "origin, CPU µs a second and stream",
                                                          "edge, CPU µs a second and stream"], out) + flat
 
