@@ -10,7 +10,8 @@ import servers
 from bench import processes, say
 
 MERGES = {"instant": "0ms", "merged": "170ms", "adaptive": "adaptive"}
-ALL = ["weir-rtmp-instant", "nginx-rtmp", "weir-flv-instant", "weir-rtmp-merged", "weir-flv-merged", "weir-rtmp-adaptive"]
+ALL = ["weir-rtmp-instant", "nginx-rtmp", "weir-flv-instant", "weir-rtmp-merged", "weir-flv-merged", "weir-rtmp-adaptive",
+       "weir-flv-adaptive"]
 FEWER = ["weir-rtmp-instant", "nginx-rtmp", "weir-flv-instant", "weir-rtmp-merged", "weir-rtmp-adaptive"]
 ALIKE = 0.06  # writes a second that count as the same schedule
 
