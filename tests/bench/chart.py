@@ -1,10 +1,12 @@
 """Line charts as plain SVG text, readable on light and on dark pages."""
 from html import escape
+from itertools import cycle
 
 WIDTH, HEIGHT = 760, 420
 LEFT, RIGHT, TOP, BOTTOM = 56, 230, 40, 48
-COLOURS = ["#2f7ed8", "#e07b39", "#3aa655", "#c0459b", "#8a6fd1", "#b8962e", "#8a8f98", "#5b6069"]
-STYLE = """text { font: 12px system-ui, sans-serif; fill: #333 } .grid { stroke: #8886; stroke-width: 1 }
+COLOURS = ["#2f7ed8", "#e07b39", "#3aa655", "#c0459b", "#8a6fd1", "#b8962e", "#1f9e9e"]
+FLOOR_COLOURS = ["#7d8590", "#a0a8b2"]
+STYLE = """text { font-family: system-ui, sans-serif; font-size: 12px; fill: #333 } .grid { stroke: #8886; stroke-width: 1 }
 @media (prefers-color-scheme: dark) { text { fill: #ddd } }"""
 
 
@@ -56,11 +58,16 @@ def legend(names, colours):
         yield text(WIDTH - RIGHT + 36, y + 1, name)
 
 
+def colours_of(names):
+    palettes = {True: cycle(FLOOR_COLOURS), False: cycle(COLOURS)}
+    return [next(palettes[name.startswith("floor")]) for name in names]
+
+
 def lines(title, x_label, curves):
     """`curves` is {name: [(x, y)]}; those whose name begins with "floor" are dashed."""
     curves = {name: points for name, points in curves.items() if points}
     plane = Plane([point for points in curves.values() for point in points])
-    colours = [COLOURS[i % len(COLOURS)] for i in range(len(curves))]
+    colours = colours_of(curves)
     parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',
              f"<style>{STYLE}</style>", text(LEFT, 22, title, more=' font-weight="bold"'), *plane.axes(x_label)]
     for (name, points), colour in zip(curves.items(), colours):

@@ -13,15 +13,18 @@ def whole(row, messages_per_s):
     return row["full_rate"] == row["viewers"] and not row["backwards"] and row["messages_per_s"] >= 0.98 * messages_per_s
 
 
+def overloaded(row):
+    """The client or the contestant had not enough of its core left."""
+    return max(row["load_cpu_s"], row["server_cpu_s"]) > CORE_MAX * row["window_s"]
+
+
 def unfit(row, messages_per_s):
     """Why a row may not be compared; None when it may."""
     if not whole(row, messages_per_s):
         rate = f"{row['full_rate']} of {row['viewers']} viewers at full rate"
         return rate if row["full_rate"] < row["viewers"] else f"{row['messages_per_s']:.1f} of {messages_per_s:.1f} messages a second"
-    if row["load_cpu_s"] > CORE_MAX * row["window_s"]:
-        return "the load client was past 80 % of its core"
-    if row["server_cpu_s"] > CORE_MAX * row["window_s"]:
-        return "past 80 % of its core"
+    if overloaded(row):
+        return f"{'past' if row['server_cpu_s'] > CORE_MAX * row['window_s'] else 'the load client was past'} 80 % of its core"
     return None
 
 
@@ -89,3 +92,13 @@ def order(names, number):
 def variation(medians):
     """(most - least) / least, of one figure over several sizes; None for fewer than two."""
     return max(medians) / min(medians) - 1 if len(medians) > 1 else None
+
+
+def varies_at_most(verdicts, limit):
+    """How the medians of several verdicts' figures vary, as (variation, word); None for fewer than two figures."""
+    varied = variation([verdict.figure.median for verdict in verdicts if verdict.figure])
+    if varied is None:
+        return None
+    if any(verdict.word == INCONCLUSIVE for verdict in verdicts):
+        return varied, INCONCLUSIVE
+    return varied, PASSED if varied <= limit else MISSED

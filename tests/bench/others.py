@@ -6,6 +6,7 @@ import load
 import servers
 from bench import processes, say
 
+BOTH_CORES = "0,1"
 INSTANT = {"live": "0ms"}
 
 
@@ -32,9 +33,8 @@ def nginx_for_memory(children, clip):
 
 def memory_round(bench, name, make, clip, protocol, viewers, number):
     """One viewer first, until all that the stream itself needs is there; then many; then none of them reads any more."""
-    with processes() as children:
-        server, seen = make(children, clip), {}
-        first = {}
+    with processes() as children, bench.quiet():
+        server, first, seen = make(children, clip), {}, {}
         load.run(children, server, "live/cam", seconds=4, settle_ms=2000,
                  on_event=lambda event: first.update({event: servers.resident_bytes(server.pid)}), **{protocol: 1})
         load.run(children, server, "live/cam", seconds=4, more=["--stall", viewers - 1],
@@ -48,8 +48,10 @@ def memory_round(bench, name, make, clip, protocol, viewers, number):
 def memory(bench, clip, viewers, rounds=5):
     for number in range(1 if bench.quick else rounds):
         memory_round(bench, "weir", weir_for_memory, clip, "rtmp", viewers, number)
+        if bench.quick:
+            continue
         memory_round(bench, "weir", weir_for_memory, clip, "flv", viewers, number)
-        if not servers.Nginx.missing():
+        if number == 0 and not servers.Nginx.missing():
             memory_round(bench, "nginx-rtmp", nginx_for_memory, clip, "rtmp", viewers, number)
 
 
@@ -62,9 +64,9 @@ def first_frame(bench, clip, viewers=20):
             origin = servers.start_origin(children)
             edge = servers.start_edge(children, origin, merging())
             servers.publish(children, origin.rtmp_port, "live/cam", clip)
-            servers.publish(children, origin.rtmp_port, "live/many", clip, count=viewers)
-            for name, stream, more in (("fetched", "live/many", ["--each"]), ("there", "live/cam", [])):
-                for protocol in ("rtmp", "flv"):
+            for protocol in ("rtmp", "flv"):
+                servers.publish(children, origin.rtmp_port, f"live/{protocol}", clip, count=viewers)
+                for name, stream, more in (("fetched", f"live/{protocol}", ["--each"]), ("there", "live/cam", [])):
                     row = load.run(children, edge, stream, seconds=1, settle_ms=500, ramp=10, more=more, **{protocol: viewers})
                     bench.keep("first-frame", contestant=name, protocol=protocol, round=number, **row)
                     say(f"  {name} {protocol}: {row['play_ms']['p50']} ms, p99 {row['play_ms']['p99']} ms")
@@ -81,9 +83,9 @@ def worker_shares(pid):
 def workers(bench, clip, viewers=500, rounds=5):
     """Neither is pinned more than the other: both may use both cores, the load client too."""
     with processes() as children:
-        origin = servers.start_origin(children, cores="0,1")
-        servers.publish(children, origin.rtmp_port, "live/cam", clip, cores="0,1")
-        edges = {count: servers.start_edge(children, origin, merging(), cores="0,1", **{"node.workers": count})
+        origin = servers.start_origin(children, cores=BOTH_CORES)
+        servers.publish(children, origin.rtmp_port, "live/cam", clip, cores=BOTH_CORES)
+        edges = {count: servers.start_edge(children, origin, merging(), cores=BOTH_CORES, **{"node.workers": count})
                  for count in (1, 2)}
         for number in range(rounds):
             with bench.quiet():
@@ -93,7 +95,7 @@ def workers(bench, clip, viewers=500, rounds=5):
 
 def workers_run(bench, children, edge, count, viewers, number):
     seen = []
-    row = load.run(children, edge, "live/cam", rtmp=viewers, core="0,1", on_event=lambda _: seen.append(worker_shares(edge.pid)))
+    row = load.run(children, edge, "live/cam", rtmp=viewers, core=BOTH_CORES, on_event=lambda _: seen.append(worker_shares(edge.pid)))
     spent = sorted((seen[1][task] - seen[0].get(task, 0) for task in seen[1]), reverse=True)[:count]
     row["busiest_share"] = spent[0] / sum(spent)
     bench.keep("workers", contestant=f"{count}-workers", round=number, **row)
@@ -110,15 +112,17 @@ def streams(bench, clip, sizes=(200, 1000, 2000), rounds=2):
 
 
 def streams_run(bench, children, clip, count, number):
-    origin = servers.start_origin(children, cores=servers.SERVER_CORE)
-    edge = servers.start_edge(children, origin, merging())
-    publisher = servers.publish(children, origin.rtmp_port, "live/many", clip, count=count)
+    """Four busy processes on two cores: each takes what the others leave."""
+    origin = servers.start_origin(children, cores=BOTH_CORES)
+    edge = servers.start_edge(children, origin, merging(), cores=BOTH_CORES)
+    publisher = servers.publish(children, origin.rtmp_port, "live/many", clip, count=count, cores=BOTH_CORES)
     seen = []
 
     def on_event(_):
         seen.append((servers.cpu_seconds(origin.pid), servers.cpu_seconds(publisher.pid)))
 
-    row = load.run(children, edge, "live/many", rtmp=count, seconds=5, settle_ms=3000, ramp=1000, more=["--each"], on_event=on_event)
+    row = load.run(children, edge, "live/many", rtmp=count, seconds=5, settle_ms=3000, ramp=1000, more=["--each"],
+                   on_event=on_event, core=BOTH_CORES)
     row["window_all_s"] = row["window_s"] + 0.5  # "settled" comes half a second before the window
     row["origin_cpu_s"], row["publisher_cpu_s"] = (after - before for before, after in zip(*seen))
     bench.keep("streams", contestant="weir", round=number, streams=count, **row)
@@ -140,7 +144,7 @@ def storm(bench, clip, viewers=100, crowd=500, rounds=5):
 
 
 def storm_run(bench, children, edge, name, viewers, crowd, number):
-    """The measuring client goes before the crowd's on their core: what counts is what the edge does."""
+    """All go before the crowd's client on their core: what counts is what the edge does."""
     others = []
 
     def on_event(event):
@@ -148,7 +152,7 @@ def storm_run(bench, children, edge, name, viewers, crowd, number):
             others.append(threading.Thread(target=come_and_go, args=(children, edge, crowd)))
             others[0].start()
 
-    row = load.run(children, edge, "live/cam", rtmp=viewers, seconds=6, on_event=on_event, priority="2")
+    row = load.run(children, edge, "live/cam", rtmp=viewers, seconds=6, on_event=on_event)
     for thread in others:
         thread.join()
     bench.keep("storm", contestant=name, round=number, **row)
@@ -159,5 +163,5 @@ def come_and_go(children, edge, crowd):
     """Comes within a second, plays for two and is gone all at once, when the client ends."""
     child = children.start("crowd", servers.on_core(servers.LOAD_CORE, [
         servers.program("load"), "--stream", "live/cam", "--rtmp", edge.address("rtmp"), "--rtmp-viewers", crowd, "--ramp", crowd,
-        "--settle", 1000, "--seconds", 1]))
+        "--settle", 1000, "--seconds", 1], priority="1"))
     child.wait(30)

@@ -76,3 +76,21 @@ def test_rounds_go_forth_and_back():
 def test_variation_is_against_the_least():
     assert round(judge.variation([1.0, 1.1, 1.2]), 9) == 0.2
     assert judge.variation([1.0]) is None
+
+
+def verdict(word, median):
+    return judge.Verdict(word, judge.Figure(median, median, median, 5) if median else None)
+
+
+def test_flatness_is_judged_over_the_sizes_that_were_measured():
+    sizes = [verdict(judge.PASSED, 1.0), verdict(judge.MISSED, 1.2), verdict(judge.NOT_MEASURED, None)]
+    assert judge.varies_at_most(sizes, 0.25)[1] == judge.PASSED
+    assert judge.varies_at_most(sizes, 0.15)[1] == judge.MISSED
+
+
+def test_flatness_over_an_unsteady_floor_is_inconclusive():
+    assert judge.varies_at_most([verdict(judge.PASSED, 1.0), verdict(judge.INCONCLUSIVE, 1.0)], 0.15)[1] == judge.INCONCLUSIVE
+
+
+def test_flatness_needs_two_sizes():
+    assert judge.varies_at_most([verdict(judge.PASSED, 1.0)], 0.15) is None
