@@ -22,7 +22,7 @@ class DashPlayback {
 			streaming: {
 				// The library's own default is a host elsewhere.
 				utcSynchronization: { enabled: true, useManifestDateHeaderTimeSource: false, defaultTimingSource: time },
-				liveCatchup: { enabled: true, playbackRate: { min: -0.1, max: 0.1 } },
+				liveCatchup: { enabled: true, maxDrift: 4, playbackRate: { min: -0.1, max: 0.1 } },
 				buffer: { bufferToKeep: 30 },
 			},
 		});
