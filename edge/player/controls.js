@@ -18,6 +18,7 @@ export class Controls {
 		video.addEventListener('click', () => this.play());
 		video.addEventListener('dblclick', () => this.full());
 		for (const event of ['play', 'pause', 'volumechange']) video.addEventListener(event, () => this.update());
+		for (const action of ['play', 'pause']) navigator.mediaSession?.setActionHandler(action, () => this.play()); // keys and headsets
 		document.addEventListener('fullscreenchange', () => this.update());
 		document.addEventListener('keydown', (e) => this.key(e));
 		for (const event of ['pointermove', 'pointerdown', 'focusin', 'keydown']) this.stage.addEventListener(event, () => this.wake());

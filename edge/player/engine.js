@@ -15,6 +15,7 @@ export class Engine extends EventTarget {
 		this.protocol = null;
 		this.playback = null;
 		this.wanted = true; // false: a person paused it
+		this.playing = false;
 		this.trouble = ''; // why nothing plays though the stream is live
 		this.failed = new Map(); // id → performance.now()
 		this.failures = 0;
@@ -48,6 +49,7 @@ export class Engine extends EventTarget {
 		this.turn++;
 		this.playback?.stop();
 		this.playback = this.protocol = null;
+		this.playing = false; // it was told to
 		delete this.video.dataset.began;
 	}
 
@@ -83,12 +85,12 @@ export class Engine extends EventTarget {
 			this.playback = playback;
 			this.tell();
 			await playback.ready;
-			if (turn === this.turn) this.play();
-			return;
+			if (turn !== this.turn) return;
+			this.playing = true;
+			this.play();
 		} catch (error) {
 			on.failed(error.message);
 		}
-		this.tell();
 	}
 
 	async best() {
@@ -137,8 +139,10 @@ export class Engine extends EventTarget {
 	}
 
 	advanced() {
+		const { video } = this;
+		if (video.paused || video.seeking || video.readyState < 3) return; // told of a jump, not of a picture
 		this.moved = performance.now();
-		if (this.video.currentTime > 0 && this.protocol?.id && !this.video.dataset.began) {
+		if (video.currentTime > 0 && this.protocol?.id && !video.dataset.began) {
 			this.video.dataset.began = '1';
 			this.failures = 0;
 			this.trouble = '';
@@ -147,7 +151,9 @@ export class Engine extends EventTarget {
 	}
 
 	watch() {
-		if (!this.playback || this.session.state !== 'live' || this.video.paused && this.video.dataset.began || document.hidden) {
+		const idle = !this.playback || this.session.state !== 'live' || document.hidden || this.video.webkitDisplayingFullscreen;
+		if (!idle && this.wanted && this.video.paused && this.playing) this.play(); // a library stopped it, or a load cut our play short
+		if (idle || !this.wanted) {
 			this.moved = performance.now();
 		} else if (performance.now() - this.moved > FROZEN_MS) {
 			this.fail(`no picture came by ${this.protocol.label}`);

@@ -4,7 +4,9 @@ import { library } from './library.js';
 import { ByteMeter } from './meter.js';
 import { root } from './page.js';
 
-const CLOSE_S = 1.3;
+const CLOSE_S = 1.3; // where the manifest allows it; each stall adds
+const STALL_ADDS_S = 0.4;
+const FARTHEST_S = 4;
 
 const rate = (kbit) => kbit >= 1000 ? `${(kbit / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbit)} kbit/s`;
 
@@ -22,10 +24,14 @@ class DashPlayback {
 			streaming: {
 				// The library's own default is a host elsewhere.
 				utcSynchronization: { enabled: true, useManifestDateHeaderTimeSource: false, defaultTimingSource: time },
-				liveCatchup: { enabled: true, playbackRate: { min: -0.1, max: 0.1 } },
+				liveCatchup: { enabled: true, maxDrift: 4, playbackRate: { min: -0.1, max: 0.1 } },
 				buffer: { bufferToKeep: 30 },
 			},
 		});
+		this.video = video;
+		this.delay = NaN;
+		this.events = new AbortController();
+		video.addEventListener('waiting', () => this.stalled(), { signal: this.events.signal });
 		this.listen(dashjs.MediaPlayer.events, on);
 		this.player.initialize(video, url, false);
 	}
@@ -46,10 +52,18 @@ class DashPlayback {
 		this.judged = true;
 		const templates = manifest.Period.flatMap((p) => p.AdaptationSet ?? []).flatMap((a) => [a, ...a.Representation ?? []]).map((r) => r.SegmentTemplate);
 		const grows = templates.some((t) => String(t?.availabilityTimeComplete) === 'false');
-		this.player.updateSettings({ streaming: { applyServiceDescription: !grows, delay: { liveDelay: grows ? CLOSE_S : NaN } } });
+		if (grows) this.delay = CLOSE_S;
+		this.player.updateSettings({ streaming: { applyServiceDescription: !grows, delay: { liveDelay: this.delay } } });
+	}
+
+	stalled() {
+		if (!this.video.dataset.began || this.video.seeking || Number.isNaN(this.delay)) return;
+		this.delay = Math.min(FARTHEST_S, this.delay + STALL_ADDS_S);
+		this.player.updateSettings({ streaming: { delay: { liveDelay: this.delay } } });
 	}
 
 	stop() {
+		this.events.abort();
 		this.player.destroy();
 	}
 

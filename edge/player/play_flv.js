@@ -4,9 +4,11 @@ import { ByteMeter } from './meter.js';
 import { root } from './page.js';
 
 const REPORT_MS = 500;
-const BEHIND_S = 0.6; // what is kept between the picture and the newest frame received, against jitter
-const TOO_FAR_S = 0.95; // beyond which it plays faster
-const SKIP_S = 3; // beyond which it jumps
+const BEHIND_S = 0.5; // what is kept between the picture and the newest frame received, against jitter
+const STALL_ADDS_S = 0.2; // to that, for the network or the machine needs it
+const FARTHEST_S = 3;
+const SLACK_S = 0.3; // beyond which it plays faster
+const SKIP_S = 2.4; // beyond which it jumps
 
 class FlvPlayback {
 	constructor(mpegts, session, video, on) {
@@ -15,6 +17,9 @@ class FlvPlayback {
 		this.on = on;
 		this.mpegts = mpegts;
 		this.audio = '';
+		this.behind = BEHIND_S;
+		this.events = new AbortController();
+		video.addEventListener('waiting', () => this.stalled(), { signal: this.events.signal });
 		this.open('');
 		this.timer = setInterval(() => this.follow(), 250);
 	}
@@ -52,16 +57,21 @@ class FlvPlayback {
 		const { video } = this;
 		if (video.paused || video.readyState < 3) return;
 		const ahead = this.ahead();
-		if (ahead > (this.jumped ? SKIP_S : BEHIND_S + 0.2)) {
+		if (ahead > this.behind + (this.jumped ? SKIP_S : 0.2)) {
 			this.live();
 			return;
 		}
 		this.jumped = true;
-		if (ahead > TOO_FAR_S) video.playbackRate = 1.1;
-		else if (ahead <= BEHIND_S) video.playbackRate = 1;
+		if (ahead > this.behind + SLACK_S) video.playbackRate = 1.1;
+		else if (ahead <= this.behind) video.playbackRate = 1;
+	}
+
+	stalled() {
+		if (this.video.dataset.began && !this.video.seeking) this.behind = Math.min(FARTHEST_S, this.behind + STALL_ADDS_S);
 	}
 
 	stop() {
+		this.events.abort();
 		clearInterval(this.timer);
 		this.close();
 	}
@@ -74,7 +84,7 @@ class FlvPlayback {
 	live() {
 		const { buffered } = this.video;
 		this.jumped = true;
-		if (buffered.length) this.video.currentTime = Math.max(buffered.start(buffered.length - 1), buffered.end(buffered.length - 1) - BEHIND_S);
+		if (buffered.length) this.video.currentTime = Math.max(buffered.start(buffered.length - 1), buffered.end(buffered.length - 1) - this.behind);
 	}
 
 	/** FLV carries no time of day: the edge says how old the newest frame is, we know how far we are behind that. */

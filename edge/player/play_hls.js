@@ -4,6 +4,8 @@ import { library } from './library.js';
 import { ByteMeter } from './meter.js';
 import { root } from './page.js';
 
+const SKIP_S = 4; // behind the aim, beyond which it jumps
+
 const LANGUAGES = typeof Intl.DisplayNames === 'function' ? new Intl.DisplayNames(undefined, { type: 'language' }) : null;
 
 const rate = (bits) => bits >= 1e6 ? `${(bits / 1e6).toFixed(1)} Mbit/s` : `${Math.round(bits / 1e3)} kbit/s`;
@@ -26,6 +28,7 @@ class HlsPlayback {
 			backBufferLength: 30,
 			maxLiveSyncPlaybackRate: low ? 1.05 : 1,
 		});
+		if (low) this.timer = setInterval(() => this.follow(), 1000);
 		this.listen(Hls, on);
 		this.hls.loadSource(url);
 		this.hls.attachMedia(video);
@@ -44,7 +47,14 @@ class HlsPlayback {
 		});
 	}
 
+	/** The library follows by pace alone: what a pause of the machine left far behind would take minutes. */
+	follow() {
+		const { hls, video } = this;
+		if (!video.paused && video.readyState >= 3 && hls.targetLatency && hls.latency > hls.targetLatency + SKIP_S) this.live();
+	}
+
 	stop() {
+		clearInterval(this.timer);
 		this.hls.destroy();
 	}
 
