@@ -39,6 +39,7 @@ struct package_question {
 	char session[PACKAGE_SESSION_SIZE]; /* as the URL has it; "" */
 	char remote[ADDRESS_TEXT_MAX];      /* who asks, for sessions that have no key */
 	char agent[PACKAGE_AGENT_SIZE];
+	bool silent; /* the head alone is asked for: nobody watches by that */
 };
 
 enum package_cache {

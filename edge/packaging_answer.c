@@ -30,7 +30,7 @@ static void finish(struct packaging *p, struct package_ask *a, const struct pack
 	uint64_t bytes = 0;
 	for (size_t i = 0; i < answer->count; i++)
 		bytes += answer->slices[i].size;
-	if (answer->status == 200)
+	if (answer->status == 200 && !a->question.silent)
 		http_sessions_note(&p->sessions, &a->question, worker_now_ms(p->worker), bytes);
 	packaging_drop(a);
 	package_answer(a, answer);

@@ -186,7 +186,7 @@ static void copy(char *out, size_t size, const char *text) {
 
 /* False when it was answered: that is no name. */
 static bool question_of(struct http_exchange *x, enum package_what what, struct package_question *q) {
-	*q = (struct package_question){.what = what};
+	*q = (struct package_question){.what = what, .silent = x->method == HTTP_HEAD_METHOD};
 	if (stream_name_make(&q->name, x->params[0], strlen(x->params[0]), x->params[1], strlen(x->params[1]))) {
 		http_respond_error(x, 404, "not_found", "that is no name of a stream");
 		return false;

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <uv.h>
 
-enum { SECOND_US = 1000000, LATENCY_PARTS = 3, LEAST_UPDATE_MS = 500, DELAY_TARGETS = 3 };
+enum { SECOND_US = 1000000, LATENCY_PARTS = 4, LEAST_UPDATE_MS = 500, DELAY_TARGETS = 3 };
 
 /* --- forms --- */
 
@@ -69,10 +69,16 @@ static int64_t part_us(const struct dash_period *p) {
 	return (int64_t)longest * 1000;
 }
 
+/* For players that follow the open segment as it grows: they learn of it with its first part, and hold three. */
 static int64_t latency_us(const struct dash *d, const struct dash_period *newest) {
-	if (d->options->latency_ms)
-		return d->options->latency_ms * 1000;
-	return LATENCY_PARTS * part_us(newest) + segment_length_us(newest_of(newest));
+	return d->options->latency_ms ? d->options->latency_ms * 1000 : LATENCY_PARTS * part_us(newest);
+}
+
+/* For players that take segments when they are whole. */
+static int64_t delay_us(const struct dash *d, const struct dash_period *newest) {
+	if (!d->low_latency)
+		return DELAY_TARGETS * (int64_t)segment_store_target(d->store) * SECOND_US;
+	return latency_us(d, newest) + segment_length_us(newest_of(newest));
 }
 
 /* --- the head --- */
@@ -93,8 +99,7 @@ static void put_live(struct dash *d, const struct dash_periods *p) {
 	put_duration_of(d->out, "minimumUpdatePeriod", update_us);
 	put_duration_of(d->out, "timeShiftBufferDepth",
 	                presentation_us(d, newest, newest->end_us) - presentation_us(d, oldest, oldest->first_us));
-	put_duration_of(d->out, "suggestedPresentationDelay",
-	                d->low_latency ? latency_us(d, newest) : DELAY_TARGETS * target_us);
+	put_duration_of(d->out, "suggestedPresentationDelay", delay_us(d, newest));
 	put_duration_of(d->out, "minBufferTime", d->low_latency ? 2 * part : target_us);
 }
 

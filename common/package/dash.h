@@ -11,7 +11,7 @@
 struct dash_options {
 	bool low_latency;     /* the open segment is announced, and may be fetched while it grows */
 	int64_t now_us;       /* wall time, µs since the Unix epoch: publishTime */
-	int64_t latency_ms;   /* wanted latency for ServiceDescription; 0: 3 parts and a segment's length, by the tracks */
+	int64_t latency_ms;   /* wanted latency for ServiceDescription; 0: four parts, by the tracks */
 	const char *time_url; /* where the clock is told in ISO form; NULL: no UTCTiming */
 	const char *query;    /* behind every media URL, without `?`; NULL or "": nothing */
 };

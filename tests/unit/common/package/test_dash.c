@@ -194,7 +194,7 @@ Test(dash, low_latency_announces_the_open_segment_and_when_it_can_be_had) {
 	cr_assert_str_eq(attribute(template, "availabilityTimeComplete"), "false");
 	double early = atof(attribute(template, "availabilityTimeOffset"));
 	cr_assert_float_eq(v[6].duration - early, open->info->part_target_ms / 1e3, 0.01);
-	cr_assert(strstr(mpd, "<Latency referenceId=\"1\" target=\"3"), "%s", mpd);
+	cr_assert(strstr(mpd, "<Latency referenceId=\"1\" target=\"1"), "%s", mpd);
 	const char *reference = strstr(mpd, "<ProducerReferenceTime");
 	cr_assert_str_eq(attribute(reference, "id"), "1");
 	cr_assert_str_eq(attribute(reference, "wallClockTime"), "2027-01-15T08:00:00.000000Z");
