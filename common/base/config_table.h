@@ -58,7 +58,7 @@ CONFIG_APP(duration,   package, track_wait, ORIGIN, "500ms", 50, 10000, "", "The
 CONFIG_APP(int,        package, window, BOTH, "6", 3, 100000, "", "Segments kept in playlists")
 CONFIG_APP(duration,   edge, wait_publish, EDGE, "10s", 0, 600000, "", "How long a viewer waits for a name that nobody publishes")
 CONFIG_APP(duration,   edge, linger, EDGE, "10s", 0, 3600000, "", "How long a stream is kept after its last viewer")
-CONFIG_APP(duration,   edge, merge, EDGE, "adaptive", 0, 1000, "adaptive", "How long frames to RTMP and HTTP-FLV viewers wait for each other, to leave in one write. 0: each leaves at once; adaptive: at once while the worker has time, up to edge.merge_max as it gets busy")
-CONFIG_APP(duration,   edge, merge_max, EDGE, "350ms", 0, 1000, "", "Longest that frames wait for each other when edge.merge is adaptive")
+CONFIG_APP(duration,   edge, merge, EDGE, "adaptive", 0, 500, "adaptive", "How long frames to RTMP and HTTP-FLV viewers wait for each other, to leave in one write. 0: each leaves at once; adaptive: at once while the worker has time, up to edge.merge_max as it gets busy")
+CONFIG_APP(duration,   edge, merge_max, EDGE, "350ms", 0, 500, "", "Longest that frames wait for each other when edge.merge is adaptive")
 CONFIG_APP(duration,   edge, history, EDGE, "0s", 0, 3600000, "", "Media a new RTMP or HTTP-FLV viewer begins with. 0: from the newest keyframe")
 /* clang-format on */

@@ -151,7 +151,7 @@ Test(config, a_duration_may_have_a_word_in_its_place) {
 	cr_assert_eq(config_app(config, "live", 4)->edge_merge, 170);
 	cr_assert_eq(config_app(config, "a", 1)->edge_merge, CONFIG_WORD);
 	cr_assert_eq(parse_as(CONFIG_EDGE, "edge: {merge: adaptiv}\n", NULL, NULL), UV_EINVAL);
-	cr_assert(strstr(told(), "expected a duration from 0 to 1s, or adaptive"), "%s", told());
+	cr_assert(strstr(told(), "expected a duration from 0 to 500ms, or adaptive"), "%s", told());
 	cr_assert_eq(parse_as(CONFIG_EDGE, "edge: {merge_max: adaptive}\n", NULL, NULL), UV_EINVAL);
 }
 
