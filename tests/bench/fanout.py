@@ -13,6 +13,7 @@ MERGES = {"instant": "0ms", "merged": "170ms", "adaptive": "adaptive"}
 ALL = ["weir-rtmp-instant", "nginx-rtmp", "weir-flv-instant", "weir-rtmp-merged", "weir-flv-merged", "weir-rtmp-adaptive",
        "weir-flv-adaptive"]
 FEWER = ["weir-rtmp-instant", "nginx-rtmp", "weir-flv-instant", "weir-rtmp-merged", "weir-rtmp-adaptive"]
+SETTLE_MS = 1800  # with the half second before the window: longer than a GOP, for servers that begin at the next keyframe
 ALIKE = 0.06  # writes a second that count as the same schedule
 
 
@@ -66,7 +67,7 @@ class Size:
         self.overloads = {}  # contestant's name: rounds in which a core was too busy
 
     def measure(self, contestant, number):
-        row = load.run(self.field.children, contestant.server, contestant.stream, seconds=self.seconds, settle_ms=1000,
+        row = load.run(self.field.children, contestant.server, contestant.stream, seconds=self.seconds, settle_ms=SETTLE_MS,
                        **{contestant.protocol: self.viewers})
         row["messages_sent_per_s"] = self.field.clip.messages_per_second
         self.bench.keep("fanout", round=number, contestant=contestant.name, **row)
