@@ -43,12 +43,11 @@ def test_parsers_accept_every_playlist_manifest_and_segment(live):
 
 
 @pytest.mark.skipif(not shutil.which("gst-launch-1.0"), reason="GStreamer is not installed")
-@pytest.mark.parametrize("path,demuxer", [("index.m3u8", "hlsdemux"), ("ts/index.m3u8", "hlsdemux"),
-                                          ("manifest.mpd", "dashdemux")])
-def test_gstreamer_plays(live, children, path, demuxer):
-    """A quarter of a minute of pictures, and no error."""
+@pytest.mark.parametrize("path", ["index.m3u8", "ts/index.m3u8"])
+def test_gstreamer_plays(live, children, path):
+    """Five seconds of pictures, by the clock, and no error."""
     url = f"http://127.0.0.1:{live.edge.http_port}/live/cam1/{path}"
-    player = children.start("gst", ["gst-launch-1.0", "-q", "souphttpsrc", f"location={url}", "!", demuxer, "!",
-                                    "decodebin", "!", "video/x-raw", "!", "identity", "eos-after=150", "!", "fakesink"])
+    player = children.start("gst", ["gst-launch-1.0", "-q", "playbin3", f"uri={url}", "flags=0x1", "audio-sink=fakesink",
+                                    "video-sink=fakesink num-buffers=150 sync=true"])
     assert player.wait(60) == 0, player.text()
     assert "ERROR" not in player.text()
