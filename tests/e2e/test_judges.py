@@ -4,7 +4,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import media
 import pytest
 from process import SLOW, wait_until
 import hls
