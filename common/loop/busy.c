@@ -10,7 +10,7 @@
 enum { SAMPLE_MS = 250 };
 
 /* Business at which pressure begins, and at which it is whole. */
-static const double low = 0.5, high = 0.9;
+static const double low = 0.3, high = 0.7;
 
 /* Time constants, in microseconds. The pressure's is long: where waiting saves much a small step of it has a large
  * effect on the next sample, and a shorter one would swing. */

@@ -5,10 +5,10 @@
  * the time in which it waited for a core. So a thread that others keep from running is not busy by that, and one that
  * runs whenever it may is, however little it gets. A meter of the worker samples it four times a second.
  *
- * From it comes the pressure, 0 to 1: none while less than half of the time is used, and all at nine tenths. What is
- * saved by waiting shows in the business at once, and how much depends on the load; so the pressure follows its aim
- * slowly, over seconds, which keeps the two from swinging. Under a load far too big it still rises by several
- * hundredths a second.
+ * From it comes the pressure, 0 to 1: none while less than three tenths of the time are used, and all at
+ * seven. What is saved by waiting shows in the business at once, and how much depends on the load; so the pressure
+ * follows its aim slowly, over seconds, which keeps the two from swinging. Under a load far too big it still rises by
+ * several hundredths a second.
  */
 #pragma once
 
