@@ -122,8 +122,14 @@ static void on_writable(struct conn *conn) {
 
 /* --- reading --- */
 
+/* A turn may bring several reads. What an earlier one led to goes out first: it may be the GOAWAY after which nghttp2
+ * hears no more of a client that floods us. */
 void http2_feed(struct http_connection *c, struct slice data) {
 	struct http2 *h = c->http2;
+	if (!list_empty(&h->flush.node)) {
+		list_remove(&h->flush.node);
+		flush(h);
+	}
 	if (!h->closing && http2_session_feed(h, data))
 		say_and_close(h, FAILED_CLOSE_MS);
 }

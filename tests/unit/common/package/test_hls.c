@@ -177,9 +177,9 @@ Test(hls, a_low_latency_playlist_keeps_the_rules) {
 	cr_assert(v.items[0].mapped);
 	cr_assert_not(v.items[1].mapped);
 	cr_assert(v.items[0].dated);
-	/* Parts reach three target durations back, and sum to their segment. */
-	cr_assert_eq(v.items[2].parts, 0);
-	for (size_t i = 3; i < WINDOW; i++) {
+	/* Parts reach three target durations back from the newest, and sum to their segment. */
+	cr_assert_eq(v.items[3].parts, 0);
+	for (size_t i = 4; i < WINDOW; i++) {
 		cr_assert_geq(v.items[i].parts, 6);
 		cr_assert_float_eq(v.items[i].parts_sum, v.items[i].extinf, 0.002);
 		cr_assert_eq(v.items[i].independent, 2, "a keyframe each second");
