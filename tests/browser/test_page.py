@@ -1,6 +1,4 @@
 """The page to watch, as somebody who watches sees it."""
-import os
-
 import media
 import pytest
 import web
@@ -13,16 +11,6 @@ def page(node, name="live/cam1", query=""):
 
 def publish(children, origin, name="publish", **options):
     return media.ffmpeg_publish(children, origin.rtmp(), size="640x360", name=name, **options)
-
-
-FILES = {"llhls": "index.m3u8", "dash": "manifest.mpd", "hls": "index.m3u8"}
-
-
-def skip_without(edge, protocol):
-    """Once the stream is live: skips where the edge does not serve the protocol."""
-    wait_until(lambda: web.request(edge.http_port, "/live/cam1.flv", method="HEAD").status == 200, 10, "it is live")
-    if protocol in FILES and web.request(edge.http_port, f"/live/cam1/{FILES[protocol]}").status == 404:
-        pytest.skip(f"this edge has no {FILES[protocol]}: {protocol} was not tried")
 
 
 @pytest.fixture
@@ -53,7 +41,6 @@ def test_a_stream_that_nobody_publishes_is_told_and_begins_by_itself(chromium, c
 def test_a_lost_encoder_is_told_and_playback_goes_on_when_it_is_back(chromium, children, cluster, protocol):
     one = cluster()
     first = publish(children, one.origin)
-    skip_without(one.edge, protocol)
     chromium.open(page(one.edge, query=f"?protocol={protocol}"))
     chromium.wait_playing(30)
     first.kill()
@@ -67,7 +54,6 @@ def test_a_lost_encoder_is_told_and_playback_goes_on_when_it_is_back(chromium, c
 @pytest.mark.parametrize("protocol", ["flv", "llhls", "dash"])
 def test_an_ended_stream_is_told_and_comes_back_by_itself(chromium, children, one, protocol):
     first = publish(children, one.origin)
-    skip_without(one.edge, protocol)
     chromium.open(page(one.edge, query=f"?protocol={protocol}"))
     chromium.wait_playing(30)
     first.stop()
@@ -151,8 +137,6 @@ def test_it_fits_every_screen_in_both_looks(chromium, children, one, look, devic
 
 def test_the_best_protocol_is_taken_and_another_one_can_be_chosen(chromium, children, one):
     publish(children, one.origin)
-    skip_without(one.edge, "llhls")
-    skip_without(one.edge, "dash")
     chromium.open(page(one.edge))
     chromium.wait_playing(30)
     assert chromium.look()["protocol"] == "llhls"
@@ -167,62 +151,3 @@ def test_the_best_protocol_is_taken_and_another_one_can_be_chosen(chromium, chil
 def test_an_address_without_its_slash_leads_to_the_player(chromium, one):
     chromium.open(f"http://127.0.0.1:{one.edge.http_port}/live/cam1?protocol=flv")
     assert chromium.read("location.pathname + location.search") == "/live/cam1/?protocol=flv"
-
-
-# --- each protocol, for half a minute ---
-
-def target_durations(node):
-    """(target duration, part target, part hold back) of the first playlist, in seconds."""
-    base = f"/live/cam1/{first_line(web.request(node.http_port, '/live/cam1/index.m3u8').text())}"
-    text = web.request(node.http_port, base).text()
-
-    def attribute(name, default=0.0):
-        after = text.partition(f"{name}=")[2] or text.partition(f"{name}:")[2]
-        return float(after.replace("\n", ",").split(",")[0]) if after else default
-
-    return attribute("#EXT-X-TARGETDURATION"), attribute("PART-TARGET"), attribute("PART-HOLD-BACK")
-
-
-def first_line(text):
-    return next(line for line in text.splitlines() if line and not line.startswith("#"))
-
-
-def allowed(node, protocol):
-    """How far behind the newest moment it may play, in seconds."""
-    if protocol == "flv":
-        return 1.0
-    if protocol == "dash":
-        return 1.5
-    target, part, hold_back = target_durations(node)
-    return hold_back + 2 * part + 0.3 if protocol == "llhls" else 3 * target + 1
-
-
-def half_a_minute(chromium, edge, protocol):
-    """Plays 900 frames from the end of the first second on: (what was seen then, at the end, the latencies in order)."""
-    chromium.open(page(edge, query=f"?protocol={protocol}"))
-    began = chromium.wait("a second of frames", lambda s: s["frames"] >= 30 and s["protocol"] == protocol, timeout=30)
-    latencies = []
-
-    def enough(seen):
-        if seen["latency"] is not None and seen["frames"] > began["frames"] + 300:
-            latencies.append(seen["latency"])
-        return seen["frames"] >= began["frames"] + 900
-
-    return began, chromium.wait("30 s of frames", enough, timeout=50), sorted(latencies)
-
-
-@pytest.mark.parametrize("protocol", ["flv", "llhls", "dash", "hls"])
-def test_half_a_minute_plays_without_a_stall_near_the_live_edge(chromium, children, one, protocol):
-    publish(children, one.origin, gop=2)
-    skip_without(one.edge, protocol)
-    for attempt in range(3):
-        began, seen, latencies = half_a_minute(chromium, one.edge, protocol)
-        # A browser without a GPU among other work on few cores stalls for want of time: that is tried again.
-        if seen["stalls"] == began["stalls"] or os.getloadavg()[0] <= os.cpu_count():
-            break
-    middle = latencies[len(latencies) // 2]
-    print(f"{protocol}: {middle:.2f} s behind in the middle, {latencies[-1]:.2f} at most; {seen}")
-    assert seen["stalls"] == began["stalls"]
-    assert seen["dropped"] - began["dropped"] < 90, "one in ten at most"
-    assert middle <= allowed(one.edge, protocol) * SLOW
-    chromium.assert_content(f"127.0.0.1:{one.edge.http_port}")
