@@ -1,8 +1,7 @@
 """The page to watch, as somebody who watches sees it."""
 import media
 import pytest
-import web
-from process import SLOW, wait_until
+from process import wait_until
 
 
 def page(node, name="live/cam1", query=""):
