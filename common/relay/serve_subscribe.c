@@ -90,8 +90,8 @@ static void on_ready(struct cursor *c) {
 		send_item(b, item); /* may close the link, and free this with it */
 		if (l->closed)
 			return;
-		if (end) {
-			cursor_close(c);
+		if (end) { /* all is said, and the stream need not wait for this reader */
+			subscription_free(b);
 			return;
 		}
 	}
