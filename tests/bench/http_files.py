@@ -55,7 +55,7 @@ def one_round(bench, children, contestants, transport, what, path, connections, 
         url = f"{scheme}://127.0.0.1:{server.port(names[name])}{path}"
         row = http_load.run(children, server.pid, url, version, connections, seconds)
         bench.keep("http-files", contestant=name, transport=transport, what=what, round=number, **row)
-        say(f"  {transport} {what} {connections} {name}: {row['requests_per_s']:.0f}/s, {row['cpu_per_gb']:.3f} s/GB, "
+        say(f"  {transport} {what} {connections} {name}: {row['requests_per_s']:.0f}/s, {row['cpu_per_gb'] or 0:.3f} s/GB, "
             f"cores {row['server_cpu_s'] / row['window_s']:.0%} {row['load_cpu_s'] / row['window_s']:.0%}, {row['errors']} errors")
 
 

@@ -120,12 +120,14 @@ static bool read_player(struct run *r, struct player *p, int batch) {
 	}
 }
 
-/* Until all that wait are answered. */
+/* Until all that wait are answered. Once the first is, this does not sleep: a sender would pay for waking it each time,
+ * which the many machines of a real crowd do not ask of it. */
 static bool gather(struct run *r, int batch) {
+	int all = r->waiting;
 	uint64_t began = clock_ns();
 	struct epoll_event events[EVENTS];
 	while (r->waiting) {
-		int n = epoll_wait(r->poller, events, EVENTS, 1000);
+		int n = epoll_wait(r->poller, events, EVENTS, r->waiting < all ? 0 : 1000);
 		for (int i = 0; i < n; i++)
 			if (!(events[i].data.ptr ? read_player(r, events[i].data.ptr, batch) : read_flv(r)))
 				return false;
