@@ -1,6 +1,5 @@
 """Tables and verdicts out of raw rows, as Markdown; and the charts that go with them."""
 import chart
-import http_report
 import judge
 from judge import Figure
 from tables import number, replace_between, table, unique
@@ -197,7 +196,7 @@ def charts_of(rows):
 
 
 def of(rows):
-    """(Markdown of the fan-out and its kin, Markdown of serving files, {file name: SVG}) of what was measured."""
+    """(Markdown, {file name: SVG}) of what was measured, but for what http_report.py tells."""
     texts = []
     for name, text in SECTIONS.items():
         mine = of_scenario(rows, name)
@@ -206,10 +205,10 @@ def of(rows):
     charts = charts_of(rows)
     if charts:
         texts.insert(0, "![CPU seconds per GB over the number of viewers](fanout-cost.svg)")
-    return "\n\n".join(texts), http_report.of(rows), charts
+    return "\n\n".join(texts), charts
 
 
-def write_docs(folder, text, http_text, charts):
+def write_docs(folder, text, charts, http_text=""):
     """Replaces those sections of docs/performance.md that were measured, and leaves the others."""
     for begin, end, mine in ((BEGIN, END, text), (HTTP_BEGIN, HTTP_END, http_text)):
         if mine:
