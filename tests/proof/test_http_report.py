@@ -2,7 +2,8 @@
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "bench"))
+TESTS = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS / "bench"), str(TESTS / "e2e")]
 
 import http_load  # noqa: E402
 import http_report  # noqa: E402

@@ -81,7 +81,6 @@ Test(buffer, printf_leaves_no_nul) {
 }
 
 Test(buffer, decimals_have_no_leading_zeros) {
-	struct buffer b;
 	buffer_init(&b, 0);
 	buffer_decimal(&b, 0);
 	buffer_u8(&b, ' ');
@@ -90,7 +89,6 @@ Test(buffer, decimals_have_no_leading_zeros) {
 	buffer_decimal(&b, UINT64_MAX);
 	cr_assert_eq(b.size, 2 + 5 + 20);
 	cr_assert_arr_eq(buffer_slice(&b).data, "0 1030 18446744073709551615", b.size);
-	buffer_fini(&b);
 }
 
 Test(buffer, what_is_reserved_counts_as_written) {
