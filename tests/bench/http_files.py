@@ -35,8 +35,8 @@ def compare(bench, children, still, nginx, sizes, rounds):
     assert ciphers[0] == ciphers[1], f"TLS differs: {ciphers}"
     paths = {"playlist": still.playlist, "segment": still.segment}
     for transport in TRANSPORTS:
-        for what, path in paths.items():
-            with bench.quiet():
+        with bench.quiet():
+            for what, path in paths.items():
                 for number in range(rounds):
                     for connections in sizes:
                         one_round(bench, children, {"weir": still, "nginx": nginx}, transport, what, path, connections, number)
@@ -69,8 +69,8 @@ def workers(bench, clip, connections=100, rounds=5, seconds=2):
     both = f"{servers.SERVER_CORE},{servers.LOAD_CORE}"
     with processes() as children:
         edges = {count: Still(children, clip, workers=count, cores=both, playlist_min=1500) for count in (1, 2)}
-        for what in ("playlist", "segment"):
-            with bench.quiet():
+        with bench.quiet():
+            for what in ("playlist", "segment"):
                 for number in range(rounds):
                     for count in judge.order(edges, number):
                         still = edges[count]

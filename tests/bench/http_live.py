@@ -16,15 +16,15 @@ INSTANT = {"live": "0ms"}
 
 # --- players that wait for the next part ---
 
-def reload(bench, clip, connections=1000, batches=20, rounds=5):
+def reload(bench, clip, connections=1000, batches=12, rounds=5):
     """A thousand at once, then one alone: what is the waking and what the crowd."""
     with processes() as children:
         origin = servers.start_origin(children)
         edge = servers.start_edge(children, origin, INSTANT)
         servers.publish(children, origin.rtmp_port, "live/cam", clip)
         wait_playlist(edge, "live/cam")
-        for number in range(rounds):
-            with bench.quiet():
+        with bench.quiet():
+            for number in range(rounds):
                 for count in (connections, 1):
                     reload_run(bench, edge, count, batches // 2 if bench.quick else batches, number)
 
@@ -108,8 +108,8 @@ def packaging(bench, clip, streams=20, rounds=5, seconds=5):
         viewers = {name: watch(children, edge, streams, seconds * (rounds + 1) + 20) for name, edge in edges.items()}
         poller = Poller(edges["packaging"].http_port, [f"live/many{number}" for number in range(streams)])
         time.sleep(10)  # as long as it takes until each edge has all it needs
-        for number in range(rounds):
-            with bench.quiet():
+        with bench.quiet():
+            for number in range(rounds):
                 packaging_round(bench, edges, poller, streams, number, seconds)
         poller.stop()
         for child in viewers.values():
