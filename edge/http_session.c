@@ -77,8 +77,17 @@ static void session_free(struct http_sessions *t, struct http_session *s) {
 	free(s);
 }
 
-static void write_address(char out[FIND_SIZE], const struct package_question *q) {
-	snprintf(out, FIND_SIZE, "%s %s", q->remote, q->agent);
+static void write_address(char out[FIND_SIZE - 2], const struct package_question *q) {
+	size_t remote = strlen(q->remote), agent = strlen(q->agent);
+	memcpy(out, q->remote, remote); /* each has its own limit: together they fit */
+	out[remote] = ' ';
+	memcpy(out + remote + 1, q->agent, agent + 1);
+}
+
+static void write_find(char out[FIND_SIZE], const struct package_question *q) {
+	out[0] = q->what == PACKAGE_MANIFEST ? 'd' : 'h';
+	out[1] = ' ';
+	write_address(out + 2, q);
 }
 
 static struct http_session *session_by_address(const struct http_sessions *t, const struct package_question *q) {
@@ -109,9 +118,9 @@ static struct http_session *session_of(struct http_sessions *t, const struct pac
 	char find[FIND_SIZE];
 	struct http_session *s;
 	if (q->session[0])
-		snprintf(find, sizeof find, "%s", q->session);
+		memcpy(find, q->session, sizeof q->session);
 	else
-		snprintf(find, sizeof find, "%c %s %s", q->what == PACKAGE_MANIFEST ? 'd' : 'h', q->remote, q->agent);
+		write_find(find, q);
 	HASH_FIND_STR(t->table, find, s);
 	if (!s && q->what != PACKAGE_MULTIVARIANT)
 		s = session_new(t, q, find, now_ms);

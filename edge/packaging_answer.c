@@ -63,17 +63,17 @@ void packaging_forget_texts(struct packaging *p) {
 }
 
 /* Borrowed; NULL: it is not made yet. */
-static struct bytes *text_find(const struct packaging *p, const struct package_question *q) {
+static const struct packaging_text *text_find(const struct packaging *p, const struct package_question *q) {
 	list_each (node, &p->texts) {
 		const struct packaging_text *t = list_entry(node, struct packaging_text, node);
 		if (t->what == q->what && t->skip == q->reload.skip && strcmp(t->track, q->track) == 0)
-			return t->bytes;
+			return t;
 	}
 	return NULL;
 }
 
 /* Takes over the reference. Without memory it is made anew for the next who asks. */
-static void text_keep(struct packaging *p, const struct package_question *q, struct bytes *bytes) {
+static void text_keep(struct packaging *p, const struct package_question *q, struct bytes *bytes, uint64_t hash) {
 	struct packaging_text *t = calloc(1, sizeof *t);
 	if (!t) {
 		bytes_unref(&bytes);
@@ -83,6 +83,7 @@ static void text_keep(struct packaging *p, const struct package_question *q, str
 	t->skip = q->reload.skip;
 	memcpy(t->track, q->track, sizeof t->track);
 	t->bytes = bytes;
+	t->hash = hash;
 	list_append(&p->texts, &t->node);
 }
 
@@ -97,7 +98,12 @@ static int write_text(struct packaging *p, const struct package_question *q, str
 	return hls_media_write(p->store, q->track, &hls, out);
 }
 
-static void answer_text(struct packaging *p, struct package_ask *a, struct bytes *text, enum package_cache cache) {
+static uint64_t hash_of(const struct bytes *text) {
+	return name_hash((const char *)text->data, text->size);
+}
+
+static void answer_text(struct packaging *p, struct package_ask *a, struct bytes *text, uint64_t hash,
+                        enum package_cache cache) {
 	const struct package_question *q = &a->question;
 	struct conn_slice slice = {text->data, text->size, text};
 	struct package_answer answer = {.status = 200,
@@ -107,8 +113,7 @@ static void answer_text(struct packaging *p, struct package_ask *a, struct bytes
 	                                .target_ms = target_ms(p),
 	                                .slices = &slice,
 	                                .count = 1};
-	snprintf(answer.etag, sizeof answer.etag, "\"%016llx\"",
-	         (unsigned long long)name_hash((const char *)text->data, text->size));
+	snprintf(answer.etag, sizeof answer.etag, "\"%016llx\"", (unsigned long long)hash);
 	finish(p, a, &answer);
 }
 
@@ -131,10 +136,11 @@ static bool answer_error(struct packaging *p, struct package_ask *a, int error) 
 
 static void look_at_text(struct packaging *p, struct package_ask *a, enum package_cache cache) {
 	const struct package_question *q = &a->question;
-	struct bytes *text = text_find(p, q);
-	if (text) {
-		bytes_ref(text); /* an answer may lead to the next ask, and that to news */
-	} else {
+	const struct packaging_text *known = text_find(p, q);
+	uint64_t hash = known ? known->hash : 0;
+	struct bytes *text =
+	    known ? bytes_ref(known->bytes) : NULL; /* an answer may lead to the next ask, and that to news */
+	if (!text) {
 		struct buffer b;
 		buffer_init(&b, 0);
 		segment_store_publish(p->store);
@@ -145,9 +151,10 @@ static void look_at_text(struct packaging *p, struct package_ask *a, enum packag
 			answer_error(p, a, err ? err : UV_ENOMEM);
 			return;
 		}
-		text_keep(p, q, bytes_ref(text));
+		hash = hash_of(text);
+		text_keep(p, q, bytes_ref(text), hash);
 	}
-	answer_text(p, a, text, cache);
+	answer_text(p, a, text, hash, cache);
 	bytes_unref(&text);
 }
 
@@ -189,7 +196,8 @@ static void look_at_multivariant(struct packaging *p, struct package_ask *a) {
 	struct bytes *text = err ? NULL : buffer_take(&b);
 	buffer_fini(&b);
 	if (text)
-		answer_text(p, a, text, p->config->edge_session_urls ? PACKAGE_CACHE_NEVER : PACKAGE_CACHE_RELOAD);
+		answer_text(p, a, text, hash_of(text),
+		            p->config->edge_session_urls ? PACKAGE_CACHE_NEVER : PACKAGE_CACHE_RELOAD);
 	else
 		answer_error(p, a, err ? err : UV_ENOMEM);
 	bytes_unref(&text);

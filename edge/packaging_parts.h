@@ -21,6 +21,7 @@ struct packaging_text {
 	enum package_what what;
 	char track[TRACK_NAME_MAX];
 	bool skip;
+	uint64_t hash; /* of the bytes: the ETag, made once as well */
 	struct bytes *bytes;
 };
 

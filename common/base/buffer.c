@@ -81,6 +81,15 @@ void buffer_printf(struct buffer *b, const char *format, ...) {
 	b->size--; /* the NUL does not count */
 }
 
+void buffer_decimal(struct buffer *b, uint64_t v) {
+	char digits[20];
+	size_t at = sizeof digits;
+	do
+		digits[--at] = (char)('0' + v % 10);
+	while (v /= 10);
+	buffer_append(b, digits + at, sizeof digits - at);
+}
+
 void buffer_u8(struct buffer *b, uint8_t v) {
 	buffer_append(b, &v, 1);
 }

@@ -30,6 +30,7 @@ void buffer_clear(struct buffer *b);
 void buffer_append(struct buffer *b, const void *data, size_t size);
 void buffer_append_string(struct buffer *b, const char *s); /* without the NUL */
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buffer_decimal(struct buffer *b, uint64_t v); /* its digits */
 void buffer_u8(struct buffer *b, uint8_t v);
 void buffer_u16(struct buffer *b, uint16_t v);
 void buffer_u24(struct buffer *b, uint32_t v); /* the low 24 bits */

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A whole answer up to here is queued at once, by reference; a larger one is given to the kernel as it takes it. */
-enum { QUEUED_AT_ONCE = CONN_QUEUE_LIMIT / 2 };
+/* A whole answer up to here is kept by its connection where the kernel has no room; a larger one is given to the kernel
+ * as it takes it. */
+enum { SMALL = CONN_QUEUE_LIMIT / 2 };
 
 static const char *reason_of(int status) {
 	switch (status) {
@@ -22,7 +23,13 @@ static const char *reason_of(int status) {
 }
 
 static void write_head(struct http1 *h, struct buffer *out, const struct http_answer *a) {
-	buffer_printf(out, "HTTP/1.1 %d %s\r\n", a->status, reason_of(a->status));
+	enum { OTHER_LINES = 128 };
+	buffer_expect(out, a->lines.size + OTHER_LINES);
+	buffer_append_string(out, "HTTP/1.1 ");
+	buffer_decimal(out, (uint64_t)a->status);
+	buffer_u8(out, ' ');
+	buffer_append_string(out, reason_of(a->status));
+	buffer_append_string(out, "\r\n");
 	buffer_append(out, a->lines.data, a->lines.size);
 	if (!h->keep_alive)
 		buffer_append_string(out, "Connection: close\r\n");
@@ -42,10 +49,26 @@ static bool send_buffer(struct http1 *h, struct buffer *out) {
 
 /* --- whole answers --- */
 
-static int queue_all(struct http1 *h, const struct http_answer *a) {
-	int err = 0;
-	for (size_t i = 0; i < a->count && !err; i++)
-		err = conn_send_slice(&h->connection.conn, &a->slices[i]);
+/* A small answer goes out at once, head and body together, and is kept where the kernel has no room: at the turn's end
+ * it would stand behind the work for all who are answered in that turn. Takes over the head. */
+static int send_small(struct http1 *h, struct buffer *out, const struct http_answer *a) {
+	struct conn *c = &h->connection.conn;
+	struct bytes *head = buffer_take(out);
+	struct conn_slice all[CONN_WRITEV_MAX];
+	size_t n = 0;
+	buffer_fini(out);
+	if (!head)
+		return UV_ENOMEM;
+	all[n++] = (struct conn_slice){head->data, head->size, head};
+	for (size_t i = 0; a->body && i < a->count && n < CONN_WRITEV_MAX; i++)
+		all[n++] = a->slices[i];
+	int gone = conn_queued(c) ? 0 : conn_try_writev(c, all, n);
+	int err = gone < 0 ? gone : 0;
+	for (size_t i = (size_t)gone; !err && i < n; i++)
+		err = conn_send_slice(c, &all[i]);
+	for (size_t i = n - 1; a->body && !err && i < a->count; i++)
+		err = conn_send_slice(c, &a->slices[i]);
+	bytes_unref(&head);
 	return err;
 }
 
@@ -61,16 +84,16 @@ static void answer(struct http_exchange *x, const struct http_answer *a) {
 	struct buffer out;
 	buffer_init(&out, 0);
 	write_head(h, &out, a);
-	if (http_status_has_body(a->status))
-		buffer_printf(&out, "Content-Length: %llu\r\n", (unsigned long long)a->length);
+	if (http_status_has_body(a->status)) {
+		buffer_append_string(&out, "Content-Length: ");
+		buffer_decimal(&out, a->length);
+		buffer_append_string(&out, "\r\n");
+	}
 	buffer_append_string(&out, "\r\n");
-	if (!send_buffer(h, &out))
-		return;
-	bool large = a->length > QUEUED_AT_ONCE;
-	int err = !a->body ? 0 : large ? keep_all(h, a) : queue_all(h, a);
-	if (err) {
+	bool large = a->body && a->length > SMALL;
+	if (large ? !send_buffer(h, &out) || keep_all(h, a) : send_small(h, &out, a)) {
 		http1_close(h, false);
-	} else if (a->body && large) {
+	} else if (large) {
 		h->phase = HTTP1_SENDING;
 		http1_arm(h, http1_config(h)->limits_stalled_viewer);
 		http1_send_rest(h);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ETAG_ROOM = 128, HEADERS_ROOM = 256 };
+enum { ETAG_ROOM = 128, HEADERS_ROOM = 256, LINES_ROOM = 512 };
 
 /* --- the request --- */
 
@@ -42,22 +42,33 @@ void http_client_address(const struct http_exchange *x, char out[ADDRESS_TEXT_MA
 /* --- heads --- */
 
 /* RFC 9110, 5.6.7. */
-static const char *date_now(char *out, size_t size) {
+static const char *date_now(struct http_server *s) {
 	time_t now = (time_t)(clock_wall_us() / 1000000);
 	struct tm tm;
-	out[0] = '\0';
+	if (now == s->date_s && s->date[0])
+		return s->date;
+	s->date_s = now;
+	s->date[0] = '\0';
 	if (gmtime_r(&now, &tm))
-		strftime(out, size, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	return out;
+		strftime(s->date, sizeof s->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	return s->date;
 }
 
-static void write_lines(struct buffer *out, const char *content_type, const char *headers) {
-	char date[40];
-	buffer_printf(out,
-	              "Date: %s\r\nServer: weir\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n",
-	              date_now(date, sizeof date));
+/* As each answer has them: nothing here is formatted. */
+static void write_line(struct buffer *out, const char *name, const char *value) {
+	buffer_append_string(out, name);
+	buffer_append_string(out, value);
+	buffer_append(out, "\r\n", 2);
+}
+
+static void write_lines(struct http_exchange *x, struct buffer *out, const char *content_type, const char *headers) {
+	static const char always[] =
+	    "Server: weir\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n";
+	buffer_expect(out, LINES_ROOM);
+	write_line(out, "Date: ", date_now(x->server));
+	buffer_append(out, always, sizeof always - 1);
 	if (content_type)
-		buffer_printf(out, "Content-Type: %s\r\n", content_type);
+		write_line(out, "Content-Type: ", content_type);
 	if (headers)
 		buffer_append_string(out, headers);
 }
@@ -84,7 +95,7 @@ void http_respond(struct http_exchange *x, int status, const char *content_type,
 	struct buffer lines;
 	struct conn_slice slice = {body ? body->data : NULL, body ? body->size : 0, body};
 	buffer_init(&lines, 0);
-	write_lines(&lines, content_type, headers);
+	write_lines(x, &lines, content_type, headers);
 	send_answer(x, status, &lines, &slice, body ? 1 : 0);
 	bytes_unref(&body);
 }
@@ -145,10 +156,11 @@ static size_t cut(struct conn_slice *slices, size_t count, uint64_t first, uint6
 }
 
 /* Header lines that both a whole answer and a 304 carry. */
-static void write_common(struct buffer *lines, const struct http_response *r, const char *etag, bool with_type) {
-	write_lines(lines, with_type ? r->content_type : NULL, r->headers);
+static void write_common(struct http_exchange *x, struct buffer *lines, const struct http_response *r, const char *etag,
+                         bool with_type) {
+	write_lines(x, lines, with_type ? r->content_type : NULL, r->headers);
 	if (etag)
-		buffer_printf(lines, "ETag: %s\r\n", etag);
+		write_line(lines, "ETag: ", etag);
 	if (r->compressible)
 		buffer_append_string(lines, "Vary: Accept-Encoding\r\n");
 	if (r->ranges)
@@ -166,7 +178,7 @@ static void respond_range(struct http_exchange *x, const struct http_response *r
 	memcpy(part, r->slices, r->count * sizeof *part);
 	size_t count = cut(part, r->count, first, last);
 	buffer_init(&lines, 0);
-	write_common(&lines, r, r->etag, true);
+	write_common(x, &lines, r, r->etag, true);
 	buffer_printf(&lines, "Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)first,
 	              (unsigned long long)last, (unsigned long long)size);
 	send_answer(x, 206, &lines, part, count);
@@ -202,7 +214,7 @@ static bool answer_unchanged(struct http_exchange *x, const struct http_response
 		return false;
 	struct buffer lines;
 	buffer_init(&lines, 0);
-	write_common(&lines, r, r->etag, false);
+	write_common(x, &lines, r, r->etag, false);
 	send_answer(x, 304, &lines, NULL, 0);
 	return true;
 }
@@ -224,7 +236,7 @@ void http_respond_blocks(struct http_exchange *x, const struct http_response *r)
 	if (small && r->etag)
 		http_etag_gzip(r->etag, etag, sizeof etag);
 	buffer_init(&lines, 0);
-	write_common(&lines, r, small && r->etag ? etag : r->etag, true);
+	write_common(x, &lines, r, small && r->etag ? etag : r->etag, true);
 	if (small) {
 		struct conn_slice slice = {small->data, small->size, small};
 		buffer_append_string(&lines, "Content-Encoding: gzip\r\n");
@@ -241,7 +253,7 @@ bool http_stream_begin(struct http_exchange *x, int status, const char *content_
 	struct buffer lines;
 	bool goes_on = false;
 	buffer_init(&lines, 0);
-	write_lines(&lines, content_type, headers);
+	write_lines(x, &lines, content_type, headers);
 	struct http_answer a = {.status = status, .lines = buffer_slice(&lines)};
 	if (buffer_error(&lines))
 		x->transport->fail(x);

@@ -7,6 +7,8 @@
 #include "common/http/http.h"
 #include "common/loop/listener.h"
 
+#include <time.h>
+
 /* Answers, now or later. */
 typedef void (*http_handler_fn)(struct http_exchange *x);
 
@@ -26,6 +28,8 @@ struct http_server {
 	const struct http_route *routes[HTTP_ROUTES_MAX];
 	size_t route_count;
 	struct list connections;
+	time_t date_s; /* the second that `date` tells */
+	char date[40]; /* for Date: lines, written once a second */
 };
 
 void http_server_init(struct http_server *s, struct worker *w, const struct config *config, void *owner);

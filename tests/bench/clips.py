@@ -11,6 +11,11 @@ HD = ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30,noise=alls=20:allf=t"
 SMALL = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10,noise=alls=20:allf=t", "-f", "lavfi", "-i",
          "sine=frequency=440:sample_rate=8000", "-t", "20", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency",
          "-g", "20", "-b:v", "84k", "-maxrate", "84k", "-bufsize", "42k", "-c:a", "aac", "-b:a", "16k", "-ac", "1"]
+# 5 Mbit/s.
+RICH = [*HD[:HD.index("-b:v")], "-b:v", "4900k", "-maxrate", "4900k", "-bufsize", "2450k", "-c:a", "aac", "-b:a", "96k"]
+# Frames that are far apart, and no sound: which of them was sent last is beyond doubt for 100 ms.
+SPARSE = ["-f", "lavfi", "-i", "testsrc2=size=640x360:rate=10,noise=alls=20:allf=t", "-t", "20", "-c:v", "libx264", "-preset",
+          "ultrafast", "-tune", "zerolatency", "-g", "20", "-b:v", "500k", "-maxrate", "500k", "-bufsize", "250k"]
 
 
 class Clip:
@@ -52,3 +57,11 @@ def hd(folder):
 
 def small(folder):
     return make(folder, "small", SMALL)
+
+
+def rich(folder):
+    return make(folder, "rich", RICH)
+
+
+def sparse(folder):
+    return make(folder, "sparse", SPARSE)

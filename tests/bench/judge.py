@@ -84,6 +84,12 @@ def ratio_at_most(ours, theirs, limit, floor=None, why_not=""):
     return verdict
 
 
+def ratio_at_least(ours, theirs, limit):
+    """The other way round: the median of paired ratios must reach `limit`."""
+    verdict = ratio_at_most(ours, theirs, float("inf"))
+    return Verdict(MISSED, verdict.figure) if verdict.word == PASSED and verdict.figure.median < limit else verdict
+
+
 def order(names, number):
     """ABBA: each second round goes the other way."""
     return list(names) if number % 2 == 0 else list(reversed(names))

@@ -1,32 +1,19 @@
 """Tables and verdicts out of raw rows, as Markdown; and the charts that go with them."""
-import re
-
 import chart
 import judge
 from judge import Figure
+from tables import number, replace_between, table, unique
 
 BEGIN, END = "<!-- measured: written by tests/bench/run -->", "<!-- measured: end -->"
+HTTP_BEGIN, HTTP_END = "<!-- measured by HTTP: written by tests/bench/run -->", "<!-- measured by HTTP: end -->"
 INSTANT_MAX, MERGED_MAX, NGINX_MAX = 1.25, 1.3, 1.0
 MEMORY_MAX, WORKERS_MAX, LATENCY_MAX_MS, LATENCY_NGINX_MAX = 4096, 1.15, 2.0, 3.0
 FIRST_MAX_MS = {"there": 20.0, "fetched": 100.0}
 RATIO_VARIATION_MAX, STORM_MAX, STREAMS_MAX = 0.15, 2.0, 1.15
 
 
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(str(cell) for cell in row) + " |" for row in rows])
-
-
 def of_scenario(rows, name):
     return [row for row in rows if row["scenario"] == name]
-
-
-def unique(values):
-    return list(dict.fromkeys(values))
-
-
-def number(figure, form="{:.2f}"):
-    return figure.text(form) if figure else "–"
 
 
 class Fanout:
@@ -209,7 +196,7 @@ def charts_of(rows):
 
 
 def of(rows):
-    """(Markdown, {file name: SVG}) of what was measured."""
+    """(Markdown, {file name: SVG}) of what was measured, but for what http_report.py tells."""
     texts = []
     for name, text in SECTIONS.items():
         mine = of_scenario(rows, name)
@@ -221,12 +208,10 @@ def of(rows):
     return "\n\n".join(texts), charts
 
 
-def write_docs(folder, text, charts):
-    """Replaces what stands between the marks of docs/performance.md."""
-    path = folder / "performance.md"
-    page = path.read_text(encoding="utf-8")
-    assert BEGIN in page and END in page, f"{path} lacks the marks {BEGIN} and {END}"
-    between = re.compile(re.escape(BEGIN) + ".*" + re.escape(END), re.S)
-    path.write_text(between.sub(lambda _: f"{BEGIN}\n\n{text}\n\n{END}", page), encoding="utf-8")
+def write_docs(folder, text, charts, http_text=""):
+    """Replaces those sections of docs/performance.md that were measured, and leaves the others."""
+    for begin, end, mine in ((BEGIN, END, text), (HTTP_BEGIN, HTTP_END, http_text)):
+        if mine:
+            replace_between(folder / "performance.md", begin, end, mine)
     for name, drawing in charts.items():
         (folder / name).write_text(drawing, encoding="utf-8")

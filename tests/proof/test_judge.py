@@ -94,3 +94,12 @@ def test_flatness_over_an_unsteady_floor_is_inconclusive():
 
 def test_flatness_needs_two_sizes():
     assert judge.varies_at_most([verdict(judge.PASSED, 1.0)], 0.15) is None
+
+
+def test_a_rate_that_must_be_reached_is_missed_below_it():
+    assert judge.ratio_at_least(rounds(*[0.91] * 5), rounds(*[1] * 5), 0.9).word == judge.PASSED
+    assert judge.ratio_at_least(rounds(*[0.89] * 5), rounds(*[1] * 5), 0.9).word == judge.MISSED
+
+
+def test_a_rate_of_too_few_rounds_is_inconclusive():
+    assert judge.ratio_at_least(rounds(*[0.5] * 4), rounds(*[1] * 4), 0.9).word == judge.INCONCLUSIVE

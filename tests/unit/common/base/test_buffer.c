@@ -80,6 +80,17 @@ Test(buffer, printf_leaves_no_nul) {
 	assert_content("key=42;", 7);
 }
 
+Test(buffer, decimals_have_no_leading_zeros) {
+	buffer_init(&b, 0);
+	buffer_decimal(&b, 0);
+	buffer_u8(&b, ' ');
+	buffer_decimal(&b, 1030);
+	buffer_u8(&b, ' ');
+	buffer_decimal(&b, UINT64_MAX);
+	cr_assert_eq(b.size, 2 + 5 + 20);
+	cr_assert_arr_eq(buffer_slice(&b).data, "0 1030 18446744073709551615", b.size);
+}
+
 Test(buffer, what_is_reserved_counts_as_written) {
 	buffer_init(&b, 0);
 	buffer_u8(&b, 'a');
