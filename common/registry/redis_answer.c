@@ -7,6 +7,27 @@
 
 enum { HINT_MAX = STREAM_NAME_SIZE + 256, NODE_FIELDS = 3 };
 
+/* --- the reader --- */
+
+static void *create_array(const redisReadTask *task, int count) {
+	const struct redis_answer_limit *l = task->privdata;
+	return count <= REDIS_ANSWERS_MAX ? l->create_array(task, count) : NULL;
+}
+
+redisReader *redis_answer_reader(struct redis_answer_limit *l) {
+	redisReader *r = redisReaderCreate();
+	if (!r)
+		return NULL;
+	l->functions = *r->fn;
+	l->create_array = r->fn->createArray;
+	l->functions.createArray = create_array;
+	r->fn = &l->functions;
+	r->privdata = l;
+	return r;
+}
+
+/* --- answers --- */
+
 static const char *text_at(const redisReply *reply, size_t index) {
 	if (reply->type != REDIS_REPLY_ARRAY || index >= reply->elements)
 		return NULL;

@@ -11,6 +11,18 @@
 
 #include <hiredis/hiredis.h>
 
+enum { REDIS_ANSWERS_MAX = 65536 };
+
+/* hiredis makes room for as many answers as an array's head states, before one of them has come: with this one it is at
+ * most REDIS_ANSWERS_MAX, and what states more is an error of the reader. */
+struct redis_answer_limit {
+	redisReplyObjectFunctions functions;
+	void *(*create_array)(const redisReadTask *, int);
+};
+
+/* A reader with that limit, which must outlive it. NULL when memory is out. */
+redisReader *redis_answer_reader(struct redis_answer_limit *l);
+
 struct redis_claim_answer {
 	bool granted;
 	uint64_t epoch;                 /* granted */

@@ -308,7 +308,7 @@ static const struct conn_ops conn_ops = {
 
 static void on_retry(struct timer *t) {
 	struct redis_client *c = list_entry(t, struct redis_client, retry);
-	c->reader = redisReaderCreate();
+	c->reader = redis_answer_reader(&c->limit);
 	int err = c->reader ? conn_connect(&c->conn, c->worker, &c->to, (uint64_t)c->config->registry_timeout, &conn_ops)
 	                    : UV_ENOMEM;
 	if (!err) {

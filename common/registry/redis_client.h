@@ -15,6 +15,7 @@
 #include "common/base/config.h"
 #include "common/base/list.h"
 #include "common/loop/conn.h"
+#include "common/registry/redis_answer.h"
 
 #include <hiredis/hiredis.h>
 #include <stdatomic.h>
@@ -45,6 +46,7 @@ struct redis_client {
 	bool ever, tried;   /* it was up once; it was up once, or an attempt failed */
 	bool told, failing;
 	redisReader *reader;
+	struct redis_answer_limit limit;
 	struct list calls; /* that wait for an answer, oldest first */
 	struct timer retry, tick;
 	uint64_t backoff_ms, sent_ms;

@@ -30,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct redis_hint hint;
 	if (redis_hint_read(&hint, (struct slice){data, size}) == 0 && hint.kind == REDIS_HINT_STREAM)
 		assert(*hint.name.text && *hint.origin);
-	redisReader *reader = redisReaderCreate();
+	struct redis_answer_limit limit;
+	redisReader *reader = redis_answer_reader(&limit);
 	void *reply = NULL;
 	if (!reader)
 		return 0;
