@@ -50,7 +50,7 @@ def sweep(allocations, node, session):
         try:
             session(1.2)
             whole = True
-        except (OSError, AssertionError, KeyError, TypeError):
+        except (OSError, AssertionError, KeyError, TypeError, http.client.HTTPException):
             pass  # an error is what is wanted; a crash is not
         count = allocations.disarm()
         assert node.child.running(), f"{node.name} died of allocation {number}, status {node.child.process.poll()}:\n{node.log_text()[-2000:]}"
