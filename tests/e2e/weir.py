@@ -13,7 +13,9 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(os.environ.get("WEIR_BIN", ROOT / "build/bin"))
 READY_TIMEOUT = 10
 # Below the kernel's ephemeral ports, so that no outgoing connection takes one while its node restarts.
-PORTS = range(12000, 30000)
+# Tests that run at once choose from ranges of their own.
+RANGE, RANGES = 4500, 4
+PORTS = range(12000 + RANGE * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % RANGES), 30000)[:RANGE]
 SAMPLE = re.compile(r"^([a-z_:][a-z0-9_:]*(?:\{[^}]*\})?) (\S+)$")
 
 
