@@ -12,11 +12,11 @@
 
 /* What a session is found by: its key; or "ADDRESS AGENT" with the protocol's letter before it. */
 enum { FIND_SIZE = ADDRESS_TEXT_MAX + PACKAGE_AGENT_SIZE + 4 };
-static_assert((int)FIND_SIZE > (int)PACKAGE_SESSION_SIZE, "a key fits");
+static_assert((int)FIND_SIZE > (int)RANDOM_ID_SIZE, "a key fits");
 
 struct http_session {
 	char find[FIND_SIZE];
-	char id[PACKAGE_SESSION_SIZE];
+	char id[RANDOM_ID_SIZE];
 	bool dash;
 	struct stream_name name;
 	char remote[ADDRESS_TEXT_MAX], agent[PACKAGE_AGENT_SIZE];
@@ -24,13 +24,6 @@ struct http_session {
 	char address[FIND_SIZE];
 	UT_hash_handle hh, hh_address; /* by address: the one that asked for a playlist last */
 };
-
-void http_session_key(char out[PACKAGE_SESSION_SIZE]) {
-	uint8_t id[16];
-	random_bytes(id, sizeof id);
-	for (size_t i = 0; i < sizeof id; i++)
-		snprintf(out + 2 * i, 3, "%02x", id[i]);
-}
 
 static enum metric gauge_of(const struct http_session *s) {
 	return s->dash ? M_VIEWERS_DASH : M_VIEWERS_HLS;
@@ -49,7 +42,7 @@ static struct http_session *session_new(struct http_sessions *t, const struct pa
 	if (q->session[0])
 		memcpy(s->id, q->session, sizeof s->id);
 	else
-		http_session_key(s->id);
+		random_id(s->id);
 	s->dash = q->what == PACKAGE_MANIFEST;
 	s->name = q->name;
 	memcpy(s->remote, q->remote, sizeof s->remote);

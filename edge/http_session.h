@@ -18,9 +18,6 @@ struct http_sessions {
 	struct http_session *table, *by_address;
 };
 
-/* A new key, random: 32 hex digits. */
-void http_session_key(char out[PACKAGE_SESSION_SIZE]);
-
 /* Somebody asked at `now_ms` (the loop's clock) and was given `bytes`. Without memory it is not counted. */
 void http_sessions_note(struct http_sessions *t, const struct package_question *q, uint64_t now_ms, uint64_t bytes);
 

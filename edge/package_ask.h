@@ -16,6 +16,7 @@
 
 #include "common/base/list.h"
 #include "common/base/name.h"
+#include "common/base/random.h"
 #include "common/loop/conn.h"
 #include "common/package/hls_reload.h"
 #include "common/package/segment_name.h"
@@ -28,16 +29,16 @@ enum package_what {
 	PACKAGE_MEDIA,        /* what a segment's name stands for */
 };
 
-enum { PACKAGE_SESSION_SIZE = 33, PACKAGE_AGENT_SIZE = 64 };
+enum { PACKAGE_AGENT_SIZE = 64 };
 
 struct package_question {
 	enum package_what what;
 	struct stream_name name;
-	char track[TRACK_NAME_MAX];         /* "ts" for all tracks in MPEG-TS; "" where there is none */
-	struct segment_name media;          /* of PACKAGE_MEDIA */
-	struct hls_directives reload;       /* of PACKAGE_PLAYLIST */
-	char session[PACKAGE_SESSION_SIZE]; /* as the URL has it; "" */
-	char remote[ADDRESS_TEXT_MAX];      /* who asks, for sessions that have no key */
+	char track[TRACK_NAME_MAX];    /* "ts" for all tracks in MPEG-TS; "" where there is none */
+	struct segment_name media;     /* of PACKAGE_MEDIA */
+	struct hls_directives reload;  /* of PACKAGE_PLAYLIST */
+	char session[RANDOM_ID_SIZE];  /* as the URL has it; "" */
+	char remote[ADDRESS_TEXT_MAX]; /* who asks, for sessions that have no key */
 	char agent[PACKAGE_AGENT_SIZE];
 	bool silent; /* the head alone is asked for: nobody watches by that */
 };

@@ -2,6 +2,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/name.h"
+#include "common/base/random.h"
 #include "common/package/dash.h"
 #include "common/package/hls.h"
 
@@ -182,12 +183,12 @@ static void look_at_playlist(struct packaging *p, struct package_ask *a) {
 
 /* A player's own, with its session's key. */
 static void look_at_multivariant(struct packaging *p, struct package_ask *a) {
-	char query[PACKAGE_SESSION_SIZE + 10] = "";
+	char query[RANDOM_ID_SIZE + 10] = "";
 	struct hls_options o = {.low_latency = true, .query = query};
 	struct buffer b;
 	if (p->config->edge_session_urls) {
 		if (!a->question.session[0])
-			http_session_key(a->question.session);
+			random_id(a->question.session);
 		snprintf(query, sizeof query, "session=%s", a->question.session);
 	}
 	buffer_init(&b, 0);

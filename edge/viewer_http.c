@@ -10,8 +10,8 @@
 #include "edge/edge.h"
 #include "edge/package_ask.h"
 
+#include "common/base/query.h"
 #include "common/http/body.h"
-#include "common/http/query.h"
 #include "common/package/segment_name.h"
 
 #include <stdio.h>
@@ -196,7 +196,7 @@ static bool question_of(struct http_exchange *x, enum package_what what, struct 
 	if (port && strchr(port, ']') == NULL)
 		*port = '\0'; /* a player has several connections */
 	copy(q->agent, sizeof q->agent, http_field(x, HTTP_FIELD_USER_AGENT));
-	if (is_text(what) && http_query_get(x->query, "session", q->session, sizeof q->session) != sizeof q->session - 1)
+	if (is_text(what) && query_get(x->query, "session", q->session, sizeof q->session) != sizeof q->session - 1)
 		q->session[0] = '\0';
 	return true;
 }

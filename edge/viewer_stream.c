@@ -43,7 +43,7 @@ struct viewer {
 	bool playing;
 	bool chunked;
 	uint64_t began_ms, overruns;
-	char id[HTTP_ID_SIZE];
+	char id[RANDOM_ID_SIZE];
 };
 
 static const struct config_app *config_of(const struct viewer *v) {
@@ -67,7 +67,7 @@ static void viewer_free(struct viewer *v, const char *why) {
 }
 
 static void on_gone_client(struct http_exchange *x) {
-	viewer_free(x->handler, "the client closed the connection");
+	viewer_free(x->handler, worker_stopping(x->worker) ? "the node is stopping" : "the client closed the connection");
 }
 
 static void not_found(struct viewer *v) {
@@ -179,13 +179,6 @@ static void on_overdue(struct timer *t) {
 	not_found(list_entry(t, struct viewer, wait));
 }
 
-static void make_id(char out[HTTP_ID_SIZE]) {
-	uint8_t id[16];
-	random_bytes(id, sizeof id);
-	for (size_t i = 0; i < sizeof id; i++)
-		snprintf(out + 2 * i, 3, "%02x", id[i]);
-}
-
 static void watch(struct http_exchange *x, const struct form *form) {
 	struct stream_name name;
 	struct edge *e = x->server->owner;
@@ -205,7 +198,7 @@ static void watch(struct http_exchange *x, const struct form *form) {
 	v->chunked = http_stream_framing(x) == HTTP_FRAMING_CHUNKED;
 	v->began_ms = worker_now_ms(x->worker);
 	list_init(&v->node);
-	make_id(v->id);
+	random_id(v->id);
 	timer_init(&v->wait, x->worker, on_overdue);
 	const struct view_ops *view = v->chunked ? form->chunked : form->plain;
 	int err = mirror_open(&v->reader, x->worker, &name, RENDITION_SOURCE, view, MIRROR_WAIT, &reader_ops);

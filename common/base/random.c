@@ -22,3 +22,14 @@ uint64_t random_below(uint64_t bound) {
 	random_bytes(&v, sizeof v);
 	return bound ? v % bound : 0;
 }
+
+void random_id(char out[RANDOM_ID_SIZE]) {
+	static const char digits[] = "0123456789abcdef";
+	uint8_t id[RANDOM_ID_SIZE / 2];
+	random_bytes(id, sizeof id);
+	for (size_t i = 0; i < sizeof id; i++) {
+		out[2 * i] = digits[id[i] >> 4];
+		out[2 * i + 1] = digits[id[i] & 15];
+	}
+	out[RANDOM_ID_SIZE - 1] = '\0';
+}

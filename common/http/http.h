@@ -26,7 +26,7 @@ enum http_verb {
 	HTTP_DELETE_METHOD = 16
 };
 
-enum { HTTP_PARAMS_MAX = 5, HTTP_ID_SIZE = 33 };
+enum { HTTP_PARAMS_MAX = 5 };
 
 struct http_server;
 struct http_transport; /* transport.h: the version beneath */

@@ -250,11 +250,15 @@ static void on_read(struct conn *c, const uint8_t *data, size_t size) {
 	struct http1 *h = http1_of(c);
 	if (h->preface != HTTP1_PREFACE_DECIDED && is_preface(h, (struct slice){data, size}))
 		return;
-	if (h->phase == HTTP1_STREAMING || h->phase == HTTP1_CLOSING)
+	if (h->phase == HTTP1_CLOSING)
 		return;
-	size_t taken = feed(h, data, size);
-	if (taken == size || h->phase == HTTP1_STREAMING || h->phase == HTTP1_CLOSING)
+	size_t taken = h->phase == HTTP1_STREAMING ? 0 : feed(h, data, size);
+	if (taken == size || h->phase == HTTP1_CLOSING)
 		return;
+	if (h->phase == HTTP1_STREAMING) { /* a request behind one whose answer may never end: it is not kept */
+		h->keep_alive = false;
+		return;
+	}
 	h->ahead = bytes_copy(data + taken, size - taken);
 	h->ahead_at = 0;
 	if (!h->ahead) {

@@ -136,7 +136,7 @@ static enum http_framing framing(const struct http_exchange *x) {
 static bool begin(struct http_exchange *x, const struct http_answer *a) {
 	struct http1 *h = http1_of_exchange(x);
 	struct buffer out;
-	if (h->parser.request.http_1_0)
+	if (h->parser.request.http_1_0 || h->ahead) /* nothing that comes while it streams is kept */
 		h->keep_alive = false;
 	buffer_init(&out, 0);
 	write_head(h, &out, a);
@@ -224,7 +224,7 @@ static void end(struct http_exchange *x) {
 		if (!send_buffer(h, &out))
 			return;
 	}
-	h->keep_alive = false; /* what the client sent during the stream was not kept */
+	conn_watch_stall(&h->connection.conn, 0);
 	http1_answered(h);
 }
 

@@ -1,5 +1,6 @@
 #include "common/package/hls_reload.h"
 
+#include "common/base/query.h"
 #include "common/package/ts_segment.h"
 
 #include <string.h>
@@ -9,46 +10,21 @@ enum { WAIT_TARGETS = 3, AHEAD_SEGMENTS = 2, AHEAD_PARTS = 3 };
 
 /* --- directives --- */
 
-static bool read_number(const char *s, size_t size, uint64_t *out) {
-	uint64_t n = 0;
-	for (size_t i = 0; i < size; i++)
-		if (s[i] < '0' || s[i] > '9' || __builtin_mul_overflow(n, 10, &n) ||
-		    __builtin_add_overflow(n, (uint64_t)(s[i] - '0'), &n))
-			return false;
-	*out = n;
-	return size > 0;
-}
-
-static bool is_name(const char *at, size_t size, const char *name) {
-	return size == strlen(name) && memcmp(at, name, size) == 0;
-}
-
-static int read_directive(struct hls_directives *d, const char *at, size_t size) {
-	const char *equals = memchr(at, '=', size);
-	if (!equals)
+static int read_skip(const char *query, bool *skip) {
+	char value[4];
+	int n = query_get(query, "_HLS_skip", value, sizeof value);
+	*skip = n >= 0;
+	if (n == UV_ENOENT || (n >= 0 && (strcmp(value, "YES") == 0 || strcmp(value, "v2") == 0)))
 		return 0;
-	size_t name_size = (size_t)(equals - at), value_size = size - name_size - 1;
-	const char *value = equals + 1;
-	bool good = true;
-	if (is_name(at, name_size, "_HLS_msn"))
-		good = d->has_msn = read_number(value, value_size, &d->msn);
-	else if (is_name(at, name_size, "_HLS_part"))
-		good = d->has_part = read_number(value, value_size, &d->part);
-	else if (is_name(at, name_size, "_HLS_skip"))
-		good = d->skip = is_name(value, value_size, "YES") || is_name(value, value_size, "v2");
-	return good ? 0 : UV_EINVAL;
+	return UV_EINVAL;
 }
 
 int hls_directives_parse(struct hls_directives *out, const char *query) {
 	struct hls_directives d = {0};
-	while (*query) {
-		size_t size = strcspn(query, "&");
-		int err = read_directive(&d, query, size);
-		if (err)
-			return err;
-		query += size + (query[size] == '&');
-	}
-	if (d.has_part && !d.has_msn)
+	int msn = query_u64(query, "_HLS_msn", &d.msn), part = query_u64(query, "_HLS_part", &d.part);
+	d.has_msn = msn == 0;
+	d.has_part = part == 0;
+	if (read_skip(query, &d.skip) || msn == UV_EINVAL || part == UV_EINVAL || (d.has_part && !d.has_msn))
 		return UV_EINVAL;
 	*out = d;
 	return 0;

@@ -246,13 +246,6 @@ void rtmp_server_init(struct rtmp_server *s, struct worker *w, const struct conf
 	list_init(&s->sessions);
 }
 
-static void make_id(char out[SESSION_ID_SIZE]) {
-	uint8_t id[16];
-	random_bytes(id, sizeof id);
-	for (size_t i = 0; i < sizeof id; i++)
-		snprintf(out + 2 * i, 3, "%02x", id[i]);
-}
-
 static struct rtmp_session *session_new(struct rtmp_server *server) {
 	struct rtmp_session *s = calloc(1, sizeof *s);
 	struct handshake *h = malloc(sizeof *h);
@@ -270,7 +263,7 @@ static struct rtmp_session *session_new(struct rtmp_server *server) {
 	s->acknowledge_every = RTMP_WINDOW;
 	chunk_reader_init(&s->reader, limits, on_message, s);
 	timer_init(&s->timer, server->worker, on_timer);
-	make_id(s->id);
+	random_id(s->id);
 	return s;
 }
 

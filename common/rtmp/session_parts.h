@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "common/base/random.h"
 #include "common/loop/conn.h"
 #include "common/rtmp/chunk_reader.h"
 #include "common/rtmp/command.h"
@@ -14,7 +15,7 @@
 #include "common/stream/sender.h"
 #include "common/stream/stream.h"
 
-enum { SESSION_ID_SIZE = 33, RTMP_WINDOW = 2500000, RTMP_CLOSE_AFTER_MS = 2000, RTMP_TICK_MS = 10000 };
+enum { RTMP_WINDOW = 2500000, RTMP_CLOSE_AFTER_MS = 2000, RTMP_TICK_MS = 10000 };
 
 /*
  *   phase      | means                          | leaves by
@@ -75,7 +76,7 @@ struct rtmp_session {
 	uint32_t acknowledge_every; /* the peer's window */
 	uint64_t acknowledged;      /* of conn.read_bytes */
 	uint64_t began_ms;
-	char id[SESSION_ID_SIZE];
+	char id[RANDOM_ID_SIZE];
 	char peer[ADDRESS_TEXT_MAX];
 };
 

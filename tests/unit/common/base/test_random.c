@@ -37,3 +37,12 @@ Test(random, stays_below_its_bound_and_reaches_all_of_it) {
 	cr_assert_eq(random_below(1), 0);
 	cr_assert_eq(random_below(0), 0);
 }
+
+Test(random, an_id_is_hex_and_unlike_another) {
+	char id[RANDOM_ID_SIZE], other[RANDOM_ID_SIZE];
+	random_id(id);
+	random_id(other);
+	cr_assert_eq(strlen(id), RANDOM_ID_SIZE - 1);
+	cr_assert_eq(strspn(id, "0123456789abcdef"), RANDOM_ID_SIZE - 1);
+	cr_assert_str_neq(id, other);
+}

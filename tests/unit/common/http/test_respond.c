@@ -144,6 +144,26 @@ Test(respond, a_growing_body_is_framed_as_it_comes) {
 	test_server_stop(&server);
 }
 
+/* The stream may be one without an end: what comes meanwhile is not kept. The client sees the end, and asks again. */
+Test(respond, a_request_behind_a_body_that_grows_ends_the_connection) {
+	static const char request[] = "GET /growing HTTP/1.1\r\nHost: x\r\n\r\n";
+	char all[2000];
+	start("");
+	int fd = client_connect(&server);
+	client_send(fd, request);
+	client_read(fd, all, sizeof all, "\r\n\r\n");
+	cr_expect_null(strstr(all, "Connection: close"));
+	client_read(fd, all, sizeof all, "0\r\n\r\n");
+	client_send(fd, "GET /growing HTTP/1.1\r\nHost: x\r\n\r\nGET /growing HTTP/1.1\r\nHost: x\r\n\r\n");
+	client_read(fd, all, sizeof all, NULL);
+	const char *first = strstr(all, "HTTP/1.1 200");
+	cr_assert_not_null(first);
+	cr_expect_null(strstr(first + 1, "HTTP/1.1 200"), "%s", all);
+	cr_expect_not_null(strstr(all, "0\r\n\r\n"), "the first is whole: %s", all);
+	close(fd);
+	test_server_stop(&server);
+}
+
 Test(respond, handlers_see_the_requests_fields) {
 	start("");
 	cr_expect_eq(ask("GET", "/echo/a?b=c", "User-Agent: test/1\r\nX-Forwarded-For: 192.0.2.1\r\n"), 200);

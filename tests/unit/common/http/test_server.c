@@ -293,8 +293,11 @@ Test(http_server, a_stream_is_chunked_on_http_1_1_and_plain_on_1_0) {
 	client_send(fd, REQUEST("GET", "/stream"));
 	client_read(fd, head, sizeof head, "\r\n\r\n");
 	expect_text(head, "Transfer-Encoding: chunked\r\n");
-	client_read(fd, body, sizeof body, NULL);
+	client_read(fd, body, sizeof body, "0\r\n\r\n");
 	cr_expect_str_eq(body, "3\r\nabc\r\n3\r\nabc\r\n3\r\nabc\r\n0\r\n\r\n");
+	client_send(fd, REQUEST("GET", "/stream"));
+	client_read(fd, head, sizeof head, "\r\n\r\n");
+	expect_text(head, "HTTP/1.1 200 OK\r\n"); /* a stream that ends leaves the connection to the next request */
 	close(fd);
 	fd = client_connect(&server);
 	client_send(fd, "GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");

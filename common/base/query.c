@@ -1,4 +1,4 @@
-#include "common/http/query.h"
+#include "common/base/query.h"
 
 #include <string.h>
 #include <uv.h>
@@ -29,7 +29,7 @@ static int decode(const char *value, size_t length, char *out, size_t size) {
 	return (int)n;
 }
 
-int http_query_get(const char *query, const char *name, char *out, size_t size) {
+int query_get(const char *query, const char *name, char *out, size_t size) {
 	size_t name_length = strlen(name);
 	for (const char *at = query; *at;) {
 		const char *end = strchrnul(at, '&');
@@ -40,10 +40,10 @@ int http_query_get(const char *query, const char *name, char *out, size_t size) 
 	return UV_ENOENT;
 }
 
-int http_query_u64(const char *query, const char *name, uint64_t *out) {
+int query_u64(const char *query, const char *name, uint64_t *out) {
 	char text[24];
 	uint64_t value = 0;
-	int n = http_query_get(query, name, text, sizeof text);
+	int n = query_get(query, name, text, sizeof text);
 	if (n < 0)
 		return n;
 	if (n == 0)

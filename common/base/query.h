@@ -10,7 +10,7 @@
 /* The value of `name`, its escapes (%XX, and + for a space) undone; the first, if there are several. Returns its
  * length; UV_ENOENT: it is not there; UV_EINVAL: it has a broken escape or a NUL, or does not fit into `size` with its
  * NUL. */
-int http_query_get(const char *query, const char *name, char *out, size_t size);
+int query_get(const char *query, const char *name, char *out, size_t size);
 
 /* The value as a decimal number. 0, UV_ENOENT, or UV_EINVAL: that is no number, or it is over 64 bits. */
-int http_query_u64(const char *query, const char *name, uint64_t *out);
+int query_u64(const char *query, const char *name, uint64_t *out);
