@@ -117,10 +117,13 @@ static void on_fetched(struct fetch *f, struct entry *e) {
 
 /* What could not be had is missing from here on: the packager sees that by the sequence. */
 static void begin_live(struct packaging *p) {
-	if (p->phase == PACKAGING_HISTORY) {
-		p->phase = PACKAGING_LIVE;
-		p->changed = true;
-	}
+	if (p->phase != PACKAGING_HISTORY)
+		return;
+	p->phase = PACKAGING_LIVE;
+	p->changed = true;
+	/* Who waited for the stream may wait for its first segment as long as anybody. */
+	list_each (node, &p->asks)
+		timer_start(&list_entry(node, struct package_ask, node)->wait, packaging_patience_ms(p)); /* it runs: no memory */
 }
 
 static void on_fetch_done(struct fetch *f, int status) {

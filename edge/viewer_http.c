@@ -184,6 +184,26 @@ static void copy(char *out, size_t size, const char *text) {
 	out[n] = '\0';
 }
 
+/* A player has several connections: 192.0.2.1:5000, [2001:db8::1]:5000, and what a proxy told of without a port. */
+static void cut_port(char *address) {
+	char *colon = strrchr(address, ':'), *bracket = strrchr(address, ']');
+	if (bracket)
+		bracket[1] = '\0';
+	else if (colon && strchr(address, ':') == colon)
+		*colon = '\0';
+}
+
+/* What the API shows as text. */
+static void make_printable(char *text) {
+	for (; *text; text++)
+		if (*text < 0x20 || *text > 0x7e)
+			*text = '?';
+}
+
+static bool is_id(const char *text) {
+	return strlen(text) == RANDOM_ID_SIZE - 1 && strspn(text, "0123456789abcdef") == RANDOM_ID_SIZE - 1;
+}
+
 /* False when it was answered: that is no name. */
 static bool question_of(struct http_exchange *x, enum package_what what, struct package_question *q) {
 	*q = (struct package_question){.what = what, .silent = x->method == HTTP_HEAD_METHOD};
@@ -192,11 +212,10 @@ static bool question_of(struct http_exchange *x, enum package_what what, struct 
 		return false;
 	}
 	http_client_address(x, q->remote);
-	char *port = strrchr(q->remote, ':');
-	if (port && strchr(port, ']') == NULL)
-		*port = '\0'; /* a player has several connections */
+	cut_port(q->remote);
 	copy(q->agent, sizeof q->agent, http_field(x, HTTP_FIELD_USER_AGENT));
-	if (is_text(what) && query_get(x->query, "session", q->session, sizeof q->session) != sizeof q->session - 1)
+	make_printable(q->agent);
+	if (is_text(what) && (query_get(x->query, "session", q->session, sizeof q->session) < 0 || !is_id(q->session)))
 		q->session[0] = '\0';
 	return true;
 }

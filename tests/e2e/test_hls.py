@@ -135,10 +135,12 @@ def test_an_unknown_stream_is_waited_for(cluster, encoder):
     player = hls.Player(made.edge)
     answer = player.get("/live/nobody/index.m3u8", timeout=10 * SLOW)
     assert answer.status == 404 and answer.json()["error"]["code"] == "stream_not_found"
+    made.edge.wait_metric("weir_packaged_streams", 0)
     got = []
     waiter = threading.Thread(target=lambda: got.append(player.get("/live/cam1/index.m3u8", timeout=30 * SLOW)))
     waiter.start()
     wait_until(lambda: made.edge.metric("weir_packaged_streams") == 1, 5, "the ask waits")
+    time.sleep(2.5 * SLOW)  # nearly all of edge.wait_publish: the first segment is made after that
     encoder(made.origin.rtmp_port)
     waiter.join(30 * SLOW)
     assert got and got[0].status == 200
@@ -167,6 +169,17 @@ def test_players_are_sessions(live):
     assert sessions[0]["stream"] == "live/cam1" and sessions[0]["sent_bytes"] > 0
     assert "session" not in playlist.segments[-1].uri
     made.edge.wait_metric('weir_viewers{protocol="hls"}', 1)
+
+
+def test_what_a_player_says_of_itself_cannot_harm_the_api(live):
+    made, player, tracks = live
+    path = tracks["v"].split("?")[0]
+    for session in ("x" * 32, "%0a%22" + "0" * 30, "0" * 31, "A" * 32):
+        answer = player.get(f"{path}?session={session}", headers={"User-Agent": b"\xff\xfe\"quoted\""})
+        assert answer.status == 200
+        assert session not in player.get(f"{player.root}?session={session}").text()
+    sessions = [one for one in made.edge.api("sessions")["sessions"] if one["protocol"] == "hls"]
+    assert [one["agent"] for one in sessions] == ['??"quoted"'], "one player, by its address and agent"
 
 
 def test_the_playlist_ends_with_the_stream(live):
