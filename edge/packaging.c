@@ -123,7 +123,8 @@ static void begin_live(struct packaging *p) {
 	p->changed = true;
 	/* Who waited for the stream may wait for its first segment as long as anybody. */
 	list_each (node, &p->asks)
-		timer_start(&list_entry(node, struct package_ask, node)->wait, packaging_patience_ms(p)); /* it runs: no memory */
+		timer_start(&list_entry(node, struct package_ask, node)->wait,
+		            packaging_patience_ms(p)); /* it runs: no memory */
 }
 
 static void on_fetch_done(struct fetch *f, int status) {
