@@ -1,6 +1,7 @@
 """A relay link by hand: framing, Hello and proof, and the messages that a test cares for (proto/relay.proto)."""
 import hashlib
 import hmac
+import io
 import os
 import socket
 import struct
@@ -30,6 +31,7 @@ def message(body, fields, payload=b""):
 
 
 HELLO, PROOF, PING, LOCATE, SUBSCRIBE, UNSUBSCRIBE, FETCH, PUBLISH, SAMPLE, UNPUBLISH = 1, 2, 3, 10, 20, 23, 40, 50, 51, 52
+ACCEPTED, REFUSED = 21, 22
 EDGE = 2
 
 
@@ -48,10 +50,10 @@ class Link:
         mac = hmac.new(secret, b"weir relay: connecter" + sides, hashlib.sha256).digest()
         self.socket.sendall(message(PROOF, [(1, mac)]))
 
-    def read_varint(self):
+    def read_varint(self, file=None):
         value, raw = 0, b""
         while not raw or raw[-1] & 128:
-            byte = self.file.read(1)
+            byte = (file or self.file).read(1)
             if not byte:
                 raise ConnectionError("closed by the peer")
             raw += byte
@@ -63,6 +65,14 @@ class Link:
         header_size, first = self.read_varint()
         payload_size, second = self.read_varint()
         return first + second + self.file.read(header_size + payload_size)
+
+    def read_until(self, body):
+        """The next message whose body has that number; those before it are not looked at."""
+        while True:
+            framed = io.BytesIO(self.read())
+            sizes = [self.read_varint(framed)[0] for _ in range(2)]
+            if self.read_varint(framed)[0] >> 3 == body:
+                return framed.getvalue()[-sum(sizes):]
 
     def close(self):
         self.file.close()

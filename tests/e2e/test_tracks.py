@@ -30,6 +30,7 @@ class Ladder:
         self.link = relay.Link(port, node="ladder")
         self.link.socket.sendall(relay.message(relay.PUBLISH, [(1, 9), (2, "live/cam1"), (4, "10.0.0.1:5"), (5, "test"),
                                                                (6, "ladder")]))
+        self.link.read_until(relay.ACCEPTED)  # what comes before that is nobody's
         self.tags = sorted(((tag.timestamp, track, tag) for track, tags in enumerate(clips) for tag in tags
                             if tag.type == flv.VIDEO or (track == 0 and tag.type == flv.AUDIO)), key=lambda one: one[:2])
         self.span = max(at for at, _, _ in self.tags) + 33
