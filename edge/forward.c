@@ -38,16 +38,25 @@ static void on_over(struct push *p, enum publish_refusal refusal, const char *wh
 
 static const struct push_ops push_ops = {.on_accepted = on_accepted, .on_over = on_over};
 
-/* Rendezvous hashing: each edge chooses alike, and a node that goes moves only its own names. */
+static bool is_draining(const struct edge *e, const struct upstream *u) {
+	const struct registry_node *n = registry_node_at(e->registry, u->address);
+	return n && n->state == REGISTRY_NODE_DRAINING;
+}
+
+/* Rendezvous hashing: each edge chooses alike, and a node that goes moves only its own names. One that drains is the
+ * last choice. */
 static struct upstream *choose(struct edge *e, const struct stream_name *name) {
 	struct upstream *best = NULL;
 	uint64_t most = 0;
+	bool best_drains = false;
 	list_each (node, &e->pool.upstreams) {
 		struct upstream *u = list_entry(node, struct upstream, node);
 		uint64_t weight = name_hash(u->address, strlen(u->address)) ^ name_hash(name->text, strlen(name->text));
 		weight = name_hash((const char *)&weight, sizeof weight);
-		if (u->up && (!best || weight > most)) {
+		bool drains = is_draining(e, u);
+		if (u->up && (!best || drains < best_drains || (drains == best_drains && weight > most))) {
 			best = u;
+			best_drains = drains;
 			most = weight;
 		}
 	}

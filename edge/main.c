@@ -109,6 +109,7 @@ static void list_nodes(struct worker *w, json_t *array) {
 		admin_add_node(array, u->peer, "origin", u->address, u->up ? "up" : "down", u->up ? NULL : u->why);
 	}
 	relay_server_each(&n->relay, add_link, array);
+	admin_add_map(array, e->registry);
 }
 
 /* An edge is ready when it can reach an origin. */

@@ -54,6 +54,7 @@ static void list_nodes(struct worker *w, json_t *array) {
 	struct node_worker *n = node_worker_of(w);
 	admin_add_self(array, w, n->node->relay.id, "origin", config_node(n->node->config)->relay_listen);
 	relay_server_each(&n->relay, add_link, array);
+	admin_add_map(array, origin_of(w)->registry);
 }
 
 static void list_missing(struct worker *w, json_t *missing, json_t *warnings) {

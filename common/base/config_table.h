@@ -24,6 +24,7 @@ CONFIG_NODE(duration,  rtmp, idle_timeout, BOTH, "30s", 1000, 3600000, "", "A pu
 CONFIG_NODE(size,      rtmp, max_message, BOTH, "8MiB", 4096, 16777215, "", "Largest RTMP message accepted")
 CONFIG_NODE(int,       rtmp, max_chunk_streams, BOTH, "64", 4, 65599, "", "Chunk streams that one connection may use")
 CONFIG_NODE(address,   http, listen, BOTH, "0.0.0.0:8081|0.0.0.0:8080", 0, 0, "empty", "Where HTTP is served. Empty: nowhere")
+CONFIG_NODE(address,   http, advertise, BOTH, "", 0, 0, "empty", "Where http.listen is reached by others, for the redis registry. Empty: http.listen, or if that is every address, the one that Redis is reached from")
 CONFIG_NODE(duration,  http, idle_timeout, BOTH, "60s", 1000, 3600000, "", "A kept-alive connection without a request for so long is closed")
 CONFIG_NODE(duration,  http, header_timeout, BOTH, "10s", 100, 600000, "", "Time for a request's head to arrive")
 CONFIG_NODE(size,      http, max_header, BOTH, "16KiB", 1024, 65536, "", "Largest request head")

@@ -47,6 +47,10 @@ void admin_add_registry(json_t *missing, json_t *warnings, const struct registry
 /* This node, with how busy each of its workers is. */
 void admin_add_self(json_t *array, const struct worker *w, const char *id, const char *role, const char *address);
 
+/* What the map says, added to the nodes in `array` that it lists; and those of its nodes that are not there yet. From
+ * the roles' `nodes`, last. */
+void admin_add_map(json_t *array, const struct registry *r);
+
 /* A node as the API tells it. */
 void admin_add_node(json_t *array, const char *id, const char *role, const char *address, const char *state,
                     const char *why);

@@ -74,3 +74,8 @@ void limits_release(struct worker *w) {
 void limits_set_connections(struct workers *group, int64_t most) {
 	atomic_store(&worker_connection_limit(workers_at(group, 0))->most, most);
 }
+
+uint64_t limits_connections(struct worker *w) {
+	int64_t most = atomic_load_explicit(&worker_connection_limit(w)->most, memory_order_relaxed);
+	return most > 0 ? (uint64_t)most : 0;
+}

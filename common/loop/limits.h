@@ -20,6 +20,9 @@ int limits_reserve_watchers(struct worker *w, uint64_t files);
 /* Sets the group's bound on connections (in main, before any is accepted; 0: none). */
 void limits_set_connections(struct workers *group, int64_t most);
 
+/* The bound; 0: none, or not set yet. Any worker. */
+uint64_t limits_connections(struct worker *w);
+
 /* Counts one connection in; false when the bound is reached (nothing is counted then, and the refusal is logged at most
  * once a second). limits_release counts it out. Any worker. */
 bool limits_take(struct worker *w);

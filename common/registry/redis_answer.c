@@ -5,7 +5,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum { HINT_MAX = STREAM_NAME_SIZE + 256, NODE_FIELDS = 3 };
+enum { HINT_MAX = STREAM_NAME_SIZE + 256, NODE_FIELDS = 12 };
 
 /* --- the reader --- */
 
@@ -98,16 +98,35 @@ size_t redis_answer_nodes_count(const redisReply *reply) {
 	return reply->type == REDIS_REPLY_ARRAY ? reply->elements / NODE_FIELDS : 0;
 }
 
+/* False: it is not whole. */
+static bool read_node(struct registry_node *out, const redisReply *reply, size_t at) {
+	const char *texts[NODE_FIELDS];
+	for (size_t i = 0; i < NODE_FIELDS; i++)
+		if (!(texts[i] = text_at(reply, at + i)))
+			return false;
+	*out = (struct registry_node){
+	    .id = texts[0],
+	    .role = texts[1],
+	    .address = texts[2],
+	    .http_address = texts[3],
+	    .region = texts[4],
+	    .zone = texts[5],
+	    .version = texts[6],
+	    .state = strcmp(texts[7], "draining") == 0 ? REGISTRY_NODE_DRAINING : REGISTRY_NODE_UP,
+	    .incarnation = number_at(reply, at + 8),
+	    .capacity = number_at(reply, at + 9),
+	    .load = {.busy_permille = (unsigned)number_at(reply, at + 10), .sent_bits = number_at(reply, at + 11)}};
+	return *out->id && *out->role;
+}
+
 int redis_answer_nodes(struct registry_node *out, size_t most, const redisReply *reply) {
 	size_t named = redis_answer_nodes_count(reply), found = 0;
 	if (reply->type != REDIS_REPLY_ARRAY)
 		return UV_EPROTO;
-	for (size_t i = 0; i < named && found < most; i++) {
-		size_t at = i * NODE_FIELDS;
-		struct registry_node n = {text_at(reply, at), text_at(reply, at + 1), text_at(reply, at + 2)};
-		if (n.id && n.role && n.address)
+	struct registry_node n;
+	for (size_t i = 0; i < named && found < most; i++)
+		if (read_node(&n, reply, i * NODE_FIELDS))
 			out[found++] = n;
-	}
 	return (int)found;
 }
 

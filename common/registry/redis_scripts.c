@@ -80,15 +80,21 @@ static const char release[] = OWNER "local epoch, channel, name = unpack(ARGV, 3
                                     "redis.call('PUBLISH', channel, 'stream ' .. name .. ' 0 ' .. ARGV[1])\n"
                                     "return 1\n";
 
-static const char node[] = NOW "local id, incarnation, ttl, channel, nodes = unpack(ARGV, 1, 5)\n"
-                               "local known = redis.call('HMGET', KEYS[1], 'incarnation', 'address')\n"
-                               "redis.call('HSET', KEYS[1], 'incarnation', incarnation, unpack(ARGV, 6))\n"
-                               "redis.call('EXPIRE', KEYS[1], ttl)\n"
-                               "redis.call('ZADD', nodes, t[1] + ttl, id)\n"
-                               "redis.call('ZREMRANGEBYSCORE', nodes, '-inf', t[1] - 60)\n"
-                               "if known[1] ~= incarnation or known[2] ~= redis.call('HGET', KEYS[1], 'address') then\n"
-                               "  redis.call('PUBLISH', channel, 'node ' .. id)\n"
-                               "end\n";
+/* What is compared is what others must know at once: a node's load is not among it. */
+#define KNOWN "redis.call('HMGET', KEYS[1], 'incarnation', 'address', 'http', 'region', 'zone', 'state')\n"
+
+static const char node[] =
+    NOW "local id, incarnation, ttl, channel, nodes = unpack(ARGV, 1, 5)\n"
+        "local before = " KNOWN "redis.call('HSET', KEYS[1], 'incarnation', incarnation, unpack(ARGV, 6))\n"
+        "redis.call('EXPIRE', KEYS[1], ttl)\n"
+        "redis.call('ZADD', nodes, t[1] + ttl, id)\n"
+        "redis.call('ZREMRANGEBYSCORE', nodes, '-inf', t[1] - 60)\n"
+        "local after = " KNOWN "for i = 1, #after do\n"
+        "  if before[i] ~= after[i] then\n"
+        "    redis.call('PUBLISH', channel, 'node ' .. id)\n"
+        "    break\n"
+        "  end\n"
+        "end\n";
 
 static const char leave[] = "local id, incarnation, channel, nodes = unpack(ARGV)\n"
                             "if redis.call('HGET', KEYS[1], 'incarnation') ~= incarnation then return end\n"
@@ -96,15 +102,16 @@ static const char leave[] = "local id, incarnation, channel, nodes = unpack(ARGV
                             "redis.call('ZREM', nodes, id)\n"
                             "redis.call('PUBLISH', channel, 'node ' .. id)\n";
 
-static const char nodes[] = NOW "local found = {}\n"
-                                "for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], t[1], '+inf')) do\n"
-                                "  local node = redis.call('HMGET', ARGV[1] .. id, 'role', 'address')\n"
-                                "  if node[1] and node[2] then\n"
-                                "    table.insert(found, id)\n"
-                                "    table.insert(found, node[1])\n"
-                                "    table.insert(found, node[2])\n"
-                                "  end\n"
-                                "end\n"
-                                "return found\n";
+static const char nodes[] =
+    NOW "local found = {}\n"
+        "for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], t[1], '+inf')) do\n"
+        "  local node = redis.call('HMGET', ARGV[1] .. id, 'role', 'address', 'http', 'region', 'zone', 'version',\n"
+        "                          'state', 'incarnation', 'capacity', 'busy', 'sent_bits')\n"
+        "  if node[1] and node[2] then\n"
+        "    table.insert(found, id)\n"
+        "    for i = 1, 11 do table.insert(found, node[i] or '') end\n"
+        "  end\n"
+        "end\n"
+        "return found\n";
 
 const char *const redis_scripts[] = {claim, progress, release, node, leave, nodes, NULL};

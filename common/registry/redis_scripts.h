@@ -6,7 +6,8 @@
  * PREFIXstream:NAME (hash, TTL): origin, incarnation, address, epoch, state (live, waiting), publisher, credential,
  *     heard (ms), takeovers (ms of the newest), held_until (ms), and the run's: run, number, wall_us, highest_us,
  *     base_us, discontinuity, target_ms, track
- * PREFIXnode:ID (hash, TTL): role, address, incarnation, region, zone, version
+ * PREFIXnode:ID (hash, TTL): role, address (of its relay), http (its address), region, zone, version, incarnation,
+ *     state (up, draining), capacity (connections; 0: not known), and its load: busy (permille), sent_bits (a second)
  * PREFIXnodes (sorted set): ids by the second in which they expire
  * PREFIXchanges (channel): "stream NAME EPOCH ORIGIN" (epoch 0: gone), "node ID"
  */
@@ -20,11 +21,12 @@ enum redis_script {
 	SCRIPT_PROGRESS,
 	/* Key: the stream. → 1, or 0: it is another's. */
 	SCRIPT_RELEASE,
-	/* Key: the node. Says that it is there. */
+	/* Key: the node. Says that it is there; if anything but its load is new, others are told. */
 	SCRIPT_NODE,
 	/* Key: the node. It goes. */
 	SCRIPT_LEAVE,
-	/* Key: the set of nodes. → id, role, address of each that is there. */
+	/* Key: the set of nodes. → of each that is there: id, role, address, http, region, zone, version, state,
+	 * incarnation, capacity, busy, sent_bits. */
 	SCRIPT_NODES,
 };
 

@@ -1,3 +1,4 @@
+#include "common/registry/node_list.h"
 #include "common/registry/registry_parts.h"
 
 #include "common/base/clock.h"
@@ -20,6 +21,9 @@ void registry_shared_init(struct registry_shared *s, const struct config *config
 	snprintf(s->node, sizeof s->node, "%s", node);
 	atomic_init(&s->redis_away, false);
 	atomic_init(&s->highest_epoch, 0);
+	atomic_init(&s->draining, false);
+	atomic_init(&s->announcer, NULL);
+	memset(s->on_worker, 0, sizeof s->on_worker);
 }
 
 void registry_note_epoch(struct registry_shared *s, uint64_t epoch) {
@@ -36,6 +40,32 @@ uint64_t registry_next_epoch(struct registry_shared *s, int64_t wall_us) {
 		next = by_clock > highest ? by_clock : highest + 1;
 	} while (!atomic_compare_exchange_weak(&s->highest_epoch, &highest, next));
 	return next;
+}
+
+/* --- this node --- */
+
+struct announcing {
+	struct message message;
+	struct registry_shared *shared;
+};
+
+static void deliver_announcing(struct worker *w, struct message *message) {
+	struct announcing *a = (struct announcing *)message;
+	struct registry *r = a->shared->on_worker[w->index];
+	if (r && r->backend->announce)
+		r->backend->announce(r);
+	free(a);
+}
+
+void registry_set_draining(struct registry_shared *s, bool draining) {
+	struct worker *w = atomic_load(&s->announcer);
+	if (atomic_exchange(&s->draining, draining) == draining || !w)
+		return;
+	struct announcing *a = malloc(sizeof *a);
+	if (!a)
+		return; /* the next renewal says it */
+	*a = (struct announcing){.message.deliver = deliver_announcing, .shared = s};
+	worker_post(w, &a->message);
 }
 
 /* --- records --- */
@@ -301,7 +331,7 @@ bool registry_up(const struct registry *r, const char **why, bool *ever) {
 	return r->backend->up(r, why, ever);
 }
 
-struct registry_shared *registry_shared_of(struct registry *r) {
+struct registry_shared *registry_shared_of(const struct registry *r) {
 	return r->shared;
 }
 
@@ -320,17 +350,24 @@ int registry_new(struct registry **out, struct worker *w, struct registry_shared
 	list_init(&r->answered);
 	turn_task_init(&r->tell, on_tell);
 	err = redis ? registry_redis_start(r) : registry_static_start(r);
-	if (err)
+	if (err) {
 		registry_free(&r);
-	else
-		*out = r;
-	return err;
+		return err;
+	}
+	shared->on_worker[w->index] = r;
+	if (w->index == 0)
+		atomic_store(&shared->announcer, w);
+	*out = r;
+	return 0;
 }
 
 void registry_stop(struct registry *r) {
 	if (r->stopped)
 		return;
 	r->stopped = true;
+	r->shared->on_worker[r->worker->index] = NULL;
+	if (r->worker->index == 0)
+		atomic_store(&r->shared->announcer, NULL);
 	r->backend->stop(r);
 }
 
@@ -359,5 +396,6 @@ void registry_free(struct registry **out) {
 		HASH_DELETE(hh, r->records, k);
 		free(k);
 	}
+	node_list_unref(&r->nodes);
 	r->backend->free(r);
 }

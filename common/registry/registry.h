@@ -68,6 +68,9 @@ struct registry_shared {
 	uint64_t incarnation;           /* of this process */
 	_Atomic bool redis_away;        /* it was told */
 	_Atomic uint64_t highest_epoch; /* of all that this node gave, saw or learned */
+	_Atomic bool draining;
+	_Atomic(struct worker *) announcer;      /* whose registry says that this node is there; NULL: none yet */
+	struct registry *on_worker[WORKERS_MAX]; /* each entry is that worker's alone; NULL: not there, or stopped */
 };
 
 void registry_shared_init(struct registry_shared *s, const struct config *config, const char *node, const char *role,
@@ -79,11 +82,29 @@ void registry_note_epoch(struct registry_shared *s, uint64_t epoch);
 /* A new epoch: milliseconds × 256 + a byte of the node's hash, above every one noted. Any worker. */
 uint64_t registry_next_epoch(struct registry_shared *s, int64_t wall_us);
 
-/* A node that the map lists. Texts are borrowed for the call. */
-struct registry_node {
-	const char *id, *role; /* "origin", "edge" */
-	const char *address;   /* of its relay */
+/* From now on the map says that this node drains, or that it does not: at once if the map can be reached, else when it
+ * is back. Any worker, or main while the workers run. */
+void registry_set_draining(struct registry_shared *s, bool draining);
+
+/* How much a node does just now. */
+struct registry_load {
+	unsigned busy_permille; /* of its workers' time, all together */
+	uint64_t sent_bits;     /* a second */
 };
+
+/* A node that the map lists. Texts are never NULL, and borrowed for the call. */
+struct registry_node {
+	const char *id, *role;    /* "origin", "edge" */
+	const char *address;      /* of its relay */
+	const char *http_address; /* "": it serves none */
+	const char *region, *zone, *version;
+	enum registry_node_state { REGISTRY_NODE_UP, REGISTRY_NODE_DRAINING } state; /* draining: give it nothing new */
+	uint64_t incarnation;
+	uint64_t capacity; /* connections that it may have; 0: it does not say */
+	struct registry_load load;
+};
+
+typedef void (*registry_node_fn)(void *context, const struct registry_node *n);
 
 /* What the role does for its registry; any may be NULL. On the registry's worker. */
 struct registry_role {
@@ -93,7 +114,7 @@ struct registry_role {
 	void (*lost)(void *context, const struct stream_name *name, uint64_t epoch, const char *holder);
 	/* A name has a new epoch, a new state or is gone (epoch 0). A hint: it may come twice, late or never. */
 	void (*changed)(void *context, const struct stream_name *name, uint64_t epoch);
-	/* All nodes that the map lists, this one too; told now and then, and when they change. */
+	/* All nodes that the map lists, this one too; told now and then, and when they change (but not for their load). */
 	void (*nodes)(void *context, const struct registry_node *nodes, size_t count);
 	void *context;
 };
@@ -127,8 +148,14 @@ void registry_hint(struct registry *r, const struct stream_name *name);
 /* True: the map can be reached. Else `*why`, valid until the next turn, and in `*ever` whether it could be once. */
 bool registry_up(const struct registry *r, const char **why, bool *ever);
 
+/* The nodes that the map listed last, also while it is away; none with the static registry. */
+void registry_each_node(const struct registry *r, registry_node_fn fn, void *context);
+
+/* The one of them with that relay address, valid until the next turn. NULL: the map lists none. */
+const struct registry_node *registry_node_at(const struct registry *r, const char *address);
+
 /* What it shares with the node's other workers. */
-struct registry_shared *registry_shared_of(struct registry *r);
+struct registry_shared *registry_shared_of(const struct registry *r);
 
 /* No answer comes to that context any more. */
 void registry_forget(struct registry *r, void *context);

@@ -12,6 +12,8 @@
 
 #include "common/base/hash.h"
 
+struct node_list;
+
 enum { PUBLISHER_SIZE = 64, CREDENTIAL_SIZE = 72 };
 
 /* A stream of our own. */
@@ -58,6 +60,8 @@ struct registry_backend {
 	void (*release)(struct registry *, struct record *);
 	/* Answers by search_answer, once. */
 	void (*locate)(struct registry *, struct search *);
+	/* What this node says of itself has changed. May be NULL. */
+	void (*announce)(struct registry *);
 	bool (*up)(const struct registry *, const char **why, bool *ever);
 	void (*stop)(struct registry *);
 	void (*free)(struct registry *);
@@ -74,6 +78,7 @@ struct registry {
 	struct list claims;   /* that wait for the backend */
 	struct list answered; /* that are told at the turn's end */
 	struct turn_task tell;
+	struct node_list *nodes; /* NULL: none was read yet */
 	bool stopped;
 };
 

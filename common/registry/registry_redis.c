@@ -3,10 +3,9 @@
  * epochs given by what this node knows, the linked nodes are asked where a stream is, and when it is back it is told
  * all that this node holds.
  */
+#include "common/registry/registry_redis.h"
 #include "common/registry/redis_answer.h"
-#include "common/registry/redis_client.h"
 #include "common/registry/redis_scripts.h"
-#include "common/registry/registry_parts.h"
 
 #include "common/base/logger.h"
 
@@ -17,35 +16,10 @@
 #include <uv.h>
 
 enum {
-	NODE_EVERY_MS = 1000,
-	NODE_TTL_S = 10,
-	NODES_EVERY_MS = 5000,
-	NODES_SOON_MS = 20,
 	STREAM_TTL_S = 60,
 	RENEW_EVERY_MS = 20000,
-	NODES_MAX = 1024,
 	KEY_SIZE = STREAM_NAME_SIZE + 80,
-	NUMBER_SIZE = 24,
 };
-
-struct registry_redis {
-	struct registry base; /* first */
-	struct redis_client commands, hints;
-	struct timer announce; /* that this node is there; worker 0 */
-	struct timer nodes;    /* read the list of nodes again */
-	struct timer renew;
-	bool reading_nodes;
-	char prefix[64], channel[80], nodes_key[80], node_prefix[80];
-	char incarnation[NUMBER_SIZE], address[300];
-};
-
-static struct registry_redis *redis_of(struct registry *r) {
-	return (struct registry_redis *)r;
-}
-
-static const struct config_node *config_of(const struct registry_redis *s) {
-	return config_node(s->base.shared->config);
-}
 
 static void stream_key(const struct registry_redis *s, const struct stream_name *name, char out[KEY_SIZE]) {
 	snprintf(out, KEY_SIZE, "%sstream:%s", s->prefix, name->text);
@@ -244,51 +218,6 @@ static void on_locate(struct registry *r, struct search *search) {
 		search_peers(search);
 }
 
-/* --- nodes --- */
-
-static void on_announce(struct timer *t) {
-	struct registry_redis *s = list_entry(t, struct registry_redis, announce);
-	const struct registry_shared *shared = s->base.shared;
-	const struct config_node *c = config_of(s);
-	char key[256], ttl[8];
-	snprintf(key, sizeof key, "%s%s", s->node_prefix, shared->node);
-	snprintf(ttl, sizeof ttl, "%d", NODE_TTL_S);
-	const char *arguments[] = {shared->node, s->incarnation, ttl, s->channel, s->nodes_key,
-	                           /* field by field */
-	                           "role", shared->role, "address", s->address, "region", c->node_region, "zone",
-	                           c->node_zone, "version", WEIR_VERSION};
-	redis_run(&s->commands, SCRIPT_NODE, key, sizeof arguments / sizeof *arguments, arguments, NULL, NULL);
-	if (timer_start(&s->announce, NODE_EVERY_MS))
-		log_error("the node is not announced in redis any more: out of memory");
-}
-
-static void on_nodes_answer(void *context, const redisReply *reply) {
-	struct registry_redis *s = context;
-	s->reading_nodes = false;
-	size_t most = reply ? redis_answer_nodes_count(reply) : 0;
-	if (s->base.stopped || !reply || most > NODES_MAX)
-		return;
-	struct registry_node *nodes = calloc(most + 1, sizeof *nodes);
-	int count = nodes ? redis_answer_nodes(nodes, most, reply) : UV_ENOMEM;
-	if (count >= 0)
-		s->base.role.nodes(s->base.role.context, nodes, (size_t)count);
-	free(nodes); /* without memory, or an answer: the next reading tells */
-}
-
-static void on_read_nodes(struct timer *t) {
-	struct registry_redis *s = list_entry(t, struct registry_redis, nodes);
-	const char *arguments[] = {s->node_prefix};
-	if (!s->reading_nodes)
-		s->reading_nodes = redis_run(&s->commands, SCRIPT_NODES, s->nodes_key, 1, arguments, on_nodes_answer, s) == 0;
-	if (timer_start(&s->nodes, NODES_EVERY_MS))
-		log_error("nodes are not read from redis any more: out of memory");
-}
-
-static void read_nodes_soon(struct registry_redis *s) {
-	if (s->base.role.nodes && timer_start(&s->nodes, NODES_SOON_MS))
-		log_error("nodes are not read from redis any more: out of memory");
-}
-
 /* --- hints --- */
 
 static void on_stream_hint(struct registry *r, const struct redis_hint *hint) {
@@ -310,53 +239,29 @@ static void on_message(void *context, struct slice payload) {
 	if (hint.kind == REDIS_HINT_STREAM)
 		on_stream_hint(&s->base, &hint);
 	else
-		read_nodes_soon(s);
+		redis_nodes_hint(s);
 }
 
 /* --- up and down --- */
 
-/* Where others reach this node: what the user says, else what it listens on, else the address it reaches Redis by. */
-static void find_address(struct registry_redis *s) {
-	const struct config_node *c = config_of(s);
-	const char *listen = c->relay_listen;
-	bool any = strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "[::]:", 5) == 0;
-	if (*c->relay_advertise || !any) {
-		snprintf(s->address, sizeof s->address, "%s", *c->relay_advertise ? c->relay_advertise : listen);
-		return;
-	}
-	struct sockaddr_storage local = {0};
-	int size = sizeof local;
-	char host[ADDRESS_TEXT_MAX];
-	uv_tcp_getsockname(&s->commands.conn.tcp, (struct sockaddr *)&local, &size);
-	address_print((struct sockaddr *)&local, host, sizeof host);
-	char *port = strrchr(host, ':');
-	if (port)
-		*port = '\0';
-	snprintf(s->address, sizeof s->address, "%s%s", port ? host : "127.0.0.1", strrchr(listen, ':'));
-}
-
 static void on_up(void *context) {
 	struct registry_redis *s = context;
-	find_address(s);
-	if (s->base.worker->index == 0)
-		on_announce(&s->announce);
+	redis_nodes_up(s);
 	tell_all(&s->base);
 	claim_kept(&s->base);
-	read_nodes_soon(s);
 }
 
 static void on_down(void *context) {
 	struct registry_redis *s = context;
+	redis_nodes_down(s);
 	claim_kept(&s->base);
-	s->reading_nodes = false;
-	timer_stop(&s->announce);
 }
 
 /* What was published while nobody listened is not known: look at everything again. */
 static void on_hints_up(void *context) {
 	struct registry_redis *s = context;
 	tell_all(&s->base);
-	read_nodes_soon(s);
+	redis_nodes_hint(s);
 }
 
 static void on_hints_down(void *context) {
@@ -378,36 +283,26 @@ static bool is_up(const struct registry *r, const char **why, bool *ever) {
 
 int registry_redis_start(struct registry *r) {
 	struct registry_redis *s = redis_of(r);
-	int err = redis_client_init(&s->commands, r->worker, config_of(s), redis_scripts, NULL, &r->shared->redis_away,
-	                            &commands_ops, s);
+	int err = redis_client_init(&s->commands, r->worker, redis_config_of(s), redis_scripts, NULL,
+	                            &r->shared->redis_away, &commands_ops, s);
 	if (!err)
-		err = redis_client_init(&s->hints, r->worker, config_of(s), NULL, s->channel, &r->shared->redis_away,
+		err = redis_client_init(&s->hints, r->worker, redis_config_of(s), NULL, s->channel, &r->shared->redis_away,
 		                        &hints_ops, s);
 	if (!err)
 		err = timer_start(&s->renew, RENEW_EVERY_MS);
 	return err;
 }
 
-static void leave(struct registry_redis *s) {
-	char key[256];
-	snprintf(key, sizeof key, "%s%s", s->node_prefix, s->base.shared->node);
-	const char *arguments[] = {s->base.shared->node, s->incarnation, s->channel, s->nodes_key};
-	redis_run(&s->commands, SCRIPT_LEAVE, key, 4, arguments, NULL, NULL);
-}
-
 static void on_stop(struct registry *r) {
 	struct registry_redis *s = redis_of(r);
 	struct record *k, *next;
-	timer_stop(&s->announce);
-	timer_stop(&s->nodes);
 	timer_stop(&s->renew);
 	/* What is published here waits for its encoder elsewhere: the run goes on there. */
 	HASH_ITER(hh, r->records, k, next) {
 		k->live = false;
 		on_progress(r, k);
 	}
-	if (r->worker->index == 0)
-		leave(s);
+	redis_nodes_stop(s);
 	redis_client_stop(&s->commands);
 	redis_client_stop(&s->hints);
 }
@@ -420,6 +315,7 @@ static const struct registry_backend backend = {.claim = on_claim,
                                                 .progress = on_progress,
                                                 .release = on_release,
                                                 .locate = on_locate,
+                                                .announce = redis_nodes_announce,
                                                 .up = is_up,
                                                 .stop = on_stop,
                                                 .free = on_free};
@@ -432,11 +328,8 @@ int registry_redis_new(struct registry **out, struct worker *w, struct registry_
 	s->base.backend = &backend;
 	snprintf(s->prefix, sizeof s->prefix, "%s", prefix);
 	snprintf(s->channel, sizeof s->channel, "%schanges", s->prefix);
-	snprintf(s->nodes_key, sizeof s->nodes_key, "%snodes", s->prefix);
-	snprintf(s->node_prefix, sizeof s->node_prefix, "%snode:", s->prefix);
 	snprintf(s->incarnation, sizeof s->incarnation, "%" PRIu64, shared->incarnation);
-	timer_init(&s->announce, w, on_announce);
-	timer_init(&s->nodes, w, on_read_nodes);
+	redis_nodes_init(s, w);
 	timer_init(&s->renew, w, on_renew);
 	*out = &s->base;
 	return 0;

@@ -122,6 +122,26 @@ def test_viewers_do_not_notice_that_redis_is_away_or_comes_back_empty(redis_clus
         assert viewer.statuses[-1]["code"] == "NetStream.Play.Start"
 
 
+def test_nodes_list_each_other_with_their_load(redis_cluster, encoder):
+    made = redis_cluster(workers=2, origin={"node.region": "north", "node.zone": "a"})
+    encoder(made.origins[0].rtmp_port)
+    with rtmp.Client(made.edges[0].rtmp_port).play("cam1") as viewer:
+        viewer.next_frame(10)
+        for node in made.nodes():
+            def listed():
+                nodes = {one["id"]: one for one in node.api("nodes")["nodes"]}
+                return len(nodes) == 4 and all(one.get("listed") for one in nodes.values()) and nodes
+
+            nodes = wait_until(listed, 10, f"{node.name} lists all")
+            assert all(one["state"] == "up" for one in nodes.values())
+            first = nodes["origin1"]
+            assert (first["region"], first["zone"], first["role"]) == ("north", "a", "origin")
+            assert first["http_address"].endswith(f":{made.origins[0].http_port}")
+            assert first["capacity"] > 0 and int(first["incarnation"]) > 0
+        wait_until(lambda: {one["id"]: one for one in made.edges[1].api("nodes")["nodes"]}["edge1"]["load"]["sent_bits"] > 0,
+                   15, "the other edge hears how much edge1 sends")
+
+
 def test_without_redis_at_the_start_a_node_says_what_is_missing(nodes, children):
     node = nodes("origin", {"registry.backend": "redis", "registry.redis": "127.0.0.1:1"})
     node.is_ready = lambda: "ready" in node.log_text()

@@ -1,125 +1,16 @@
 /*
  * test_registry_redis.c: the contract against a real redis-server, and what happens when it hangs, dies and comes back
- * empty, or holds what is none of ours. Each test has a server of its own, on a Unix socket's neighbour: a free port.
+ * empty, or holds what is none of ours. Each test has a server of its own.
  */
 #include "tests/unit/common/loop/support.h"
+#include "tests/unit/common/registry/redis_server.h"
 #include "tests/unit/common/registry/registry_contract.h"
 
-#include <arpa/inet.h>
-#include <hiredis/hiredis.h>
-#include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-#include <uv.h>
 
 static const struct stream_name name = {.text = "live/cam1"};
-static int port;
-static pid_t server;
 
-/* --- the server --- */
-
-static int free_port(void) {
-	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t size = sizeof any;
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	cr_assert_eq(bind(fd, (struct sockaddr *)&any, size), 0);
-	cr_assert_eq(getsockname(fd, (struct sockaddr *)&any, &size), 0);
-	close(fd);
-	return ntohs(any.sin_port);
-}
-
-static void pause_ms(int ms) {
-	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
-}
-
-static redisContext *connect_to_server(void) {
-	for (int i = 0; i < 1000; i++) {
-		redisContext *c = redisConnect("127.0.0.1", port);
-		redisReply *pong = c && !c->err ? redisCommand(c, "PING") : NULL;
-		bool up = pong && pong->type == REDIS_REPLY_STATUS;
-		if (pong)
-			freeReplyObject(pong);
-		if (up)
-			return c;
-		if (c)
-			redisFree(c);
-		pause_ms(5);
-	}
-	cr_assert_fail("redis-server does not start");
-	return NULL;
-}
-
-static void server_start(void) {
-	char number[16];
-	snprintf(number, sizeof number, "%d", port);
-	server = fork();
-	if (server == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		freopen("/dev/null", "w", stdout);
-		execlp("redis-server", "redis-server", "--port", number, "--bind", "127.0.0.1", "--save", "", "--appendonly",
-		       "no", (char *)NULL);
-		_exit(127);
-	}
-	cr_assert_gt(server, 0);
-	redisFree(connect_to_server());
-}
-
-static void server_stop(void) {
-	kill(server, SIGKILL);
-	kill(server, SIGCONT);
-	waitpid(server, NULL, 0);
-}
-
-/* --- both nodes on it --- */
-
-static void is_up(struct registry *r, void *context) {
-	const char *why;
-	bool ever;
-	*(bool *)context = registry_up(r, &why, &ever);
-}
-
-static void wait_until_up(int node, bool want) {
-	bool up = !want;
-	for (int i = 0; i < WAIT_MAX_MS && up != want; i++) {
-		on_node(node, is_up, &up);
-		if (up != want)
-			pause_ms(1);
-	}
-	cr_assert_eq(up, want);
-}
-
-static void start_nodes(void) {
-	char redis[64];
-	snprintf(redis, sizeof redis, "registry.redis=127.0.0.1:%d", port);
-	for (int i = 0; i < NODES; i++) {
-		char listen[64];
-		snprintf(listen, sizeof listen, "relay.listen=127.0.0.1:%d", 40001 + i);
-		node_start(i,
-		           (const char *[NODE_OVERRIDES]){"registry.backend=redis", redis, listen, "registry.timeout=300ms"});
-	}
-}
-
-static void open_nodes(void) {
-	port = free_port();
-	server_start();
-	start_nodes();
-	/* Each knows that the other is there: whose node is gone holds nothing. */
-	for (int i = 0; i < NODES; i++) {
-		wait_until_up(i, true);
-		wait_for_count(&node_news(i)->listed, NODES);
-	}
-}
-
-static void close_nodes(void) {
-	for (int i = 0; i < NODES; i++)
-		node_stop(i);
-	server_stop();
-}
-
-REGISTRY_CONTRACT(registry_redis, open_nodes, close_nodes)
+REGISTRY_CONTRACT(registry_redis, redis_nodes_open, redis_nodes_close)
 
 /* --- locate --- */
 
@@ -162,7 +53,7 @@ static void wait_for_epoch(int node, uint64_t epoch) {
 }
 
 Test(registry_redis, another_node_finds_the_owner_by_its_address) {
-	open_nodes();
+	redis_nodes_open();
 	cr_assert_not(locate_on(1).found);
 	uint64_t epoch = claim_on(0).epoch;
 	struct locating k = locate_on(1);
@@ -173,13 +64,13 @@ Test(registry_redis, another_node_finds_the_owner_by_its_address) {
 	for (int i = 0; i < 1000 && locate_on(1).found; i++)
 		pause_ms(1);
 	cr_assert_not(locate_on(1).found);
-	close_nodes();
+	redis_nodes_close();
 }
 
 /* --- two nodes, one name --- */
 
 Test(registry_redis, a_claim_elsewhere_takes_the_name_and_the_holder_is_told) {
-	open_nodes();
+	redis_nodes_open();
 	struct registry_claim first = claim_by(0, "10.0.0.1:1", -1);
 	progress_on(0, first.epoch, 50, false);
 	struct registry_claim second = claim_by(1, "10.0.0.1:2", -1);
@@ -189,20 +80,20 @@ Test(registry_redis, a_claim_elsewhere_takes_the_name_and_the_holder_is_told) {
 	cr_assert_eq(node_news(1)->lost, 0);
 	progress_on(0, first.epoch, 51, false);
 	cr_assert_eq(locate_on(0).epoch, second.epoch, "the old owner wrote into the map");
-	close_nodes();
+	redis_nodes_close();
 }
 
 Test(registry_redis, a_holder_elsewhere_keeps_its_name_from_other_addresses) {
-	open_nodes();
+	redis_nodes_open();
 	uint64_t epoch = claim_by(0, "10.0.0.1:1", -1).epoch;
 	cr_assert_eq(claim_by(1, "10.0.0.2:1", -1).epoch, 0);
 	progress_on(0, epoch, 1, true);
 	cr_assert_gt(claim_by(1, "10.0.0.2:1", -1).epoch, epoch, "nobody publishes it any more");
-	close_nodes();
+	redis_nodes_close();
 }
 
 Test(registry_redis, a_node_that_is_gone_holds_nothing) {
-	open_nodes();
+	redis_nodes_open();
 	uint64_t epoch = claim_by(0, "10.0.0.1:1", -1).epoch;
 	progress_on(0, epoch, 7, false);
 	node_stop(0);
@@ -215,7 +106,7 @@ Test(registry_redis, a_node_that_is_gone_holds_nothing) {
 }
 
 Test(registry_redis, of_two_claimers_at_once_one_is_left) {
-	open_nodes();
+	redis_nodes_open();
 	struct claiming_test a = {0}, b = {0};
 	claim_begin(0, &a, "10.0.0.1:1");
 	claim_begin(1, &b, "10.0.0.1:2");
@@ -225,11 +116,11 @@ Test(registry_redis, of_two_claimers_at_once_one_is_left) {
 	wait_for_count(&node_news(loser)->lost, 1);
 	cr_assert_eq(node_news(1 - loser)->lost, 0);
 	cr_assert_eq(locate_on(0).epoch, loser ? a.claim.epoch : b.claim.epoch);
-	close_nodes();
+	redis_nodes_close();
 }
 
 Test(registry_redis, others_hear_of_a_claim) {
-	open_nodes();
+	redis_nodes_open();
 	uint64_t epoch = claim_on(0).epoch;
 	wait_for_count(&node_news(1)->changed, 1);
 	cr_assert_eq(node_news(1)->changed_epoch, epoch);
@@ -237,13 +128,13 @@ Test(registry_redis, others_hear_of_a_claim) {
 	release_on(0, epoch);
 	wait_for_count(&node_news(1)->changed, 2);
 	cr_assert_eq(node_news(1)->changed_epoch, 0);
-	close_nodes();
+	redis_nodes_close();
 }
 
 /* --- trouble --- */
 
 Test(registry_redis, without_redis_a_name_is_claimed_and_told_when_it_is_back_empty) {
-	open_nodes();
+	redis_nodes_open();
 	uint64_t before = claim_on(0).epoch;
 	progress_on(0, before, 3, false);
 	server_stop();
@@ -255,11 +146,11 @@ Test(registry_redis, without_redis_a_name_is_claimed_and_told_when_it_is_back_em
 	wait_until_up(1, true);
 	wait_for_epoch(1, away.epoch);
 	cr_assert_eq(node_news(0)->lost, 0);
-	close_nodes();
+	redis_nodes_close();
 }
 
 Test(registry_redis, two_who_claimed_while_redis_was_away_are_settled) {
-	open_nodes();
+	redis_nodes_open();
 	server_stop();
 	wait_until_up(0, false);
 	wait_until_up(1, false);
@@ -271,27 +162,27 @@ Test(registry_redis, two_who_claimed_while_redis_was_away_are_settled) {
 	wait_for_count(&node_news(0)->lost, 1);
 	wait_for_epoch(1, second);
 	cr_assert_eq(node_news(1)->lost, 0);
-	close_nodes();
+	redis_nodes_close();
 }
 
 Test(registry_redis, an_answer_after_the_time_out_changes_nothing) {
-	open_nodes();
-	kill(server, SIGSTOP);
+	redis_nodes_open();
+	server_freeze();
 	struct claiming_test c = {0};
 	claim_begin(0, &c, "10.0.0.1:1");
 	wait_for_count(&c.answered, 1); /* by the time-out, not by Redis */
 	cr_assert_neq(c.claim.epoch, 0);
 	wait_until_up(0, false);
-	kill(server, SIGCONT); /* Redis now carries out the claim that was given up */
+	server_thaw(); /* Redis now carries out the claim that was given up */
 	wait_until_up(0, true);
 	wait_for_epoch(1, c.claim.epoch);
 	cr_assert_eq(c.answered, 1);
 	cr_assert_eq(node_news(0)->lost, 0, "one's own late claim is no rival");
-	close_nodes();
+	redis_nodes_close();
 }
 
 Test(registry_redis, locate_goes_to_the_linked_nodes_while_redis_is_away) {
-	open_nodes();
+	redis_nodes_open();
 	server_stop();
 	wait_until_up(0, false);
 	cr_assert_not(locate_on(0).found, "nobody is linked here, and that is an answer");
@@ -299,25 +190,19 @@ Test(registry_redis, locate_goes_to_the_linked_nodes_while_redis_is_away) {
 	node_stop(1);
 }
 
-static void command(redisContext *c, const char *text) {
-	redisReply *r = redisCommand(c, text);
-	cr_assert(r && r->type != REDIS_REPLY_ERROR, "%s: %s", text, r ? r->str : c->errstr);
-	freeReplyObject(r);
-}
-
 Test(registry_redis, foreign_content_is_no_answer) {
-	open_nodes();
-	redisContext *c = connect_to_server();
-	command(c, "SET weir:stream:live/cam1 nonsense");
+	redis_nodes_open();
+	redisContext *c = server_connect();
+	server_command(c, "SET weir:stream:live/cam1 nonsense");
 	cr_assert_neq(claim_on(0).epoch, 0, "decided by what the node knows");
-	command(c, "DEL weir:stream:live/cam1");
-	command(c, "HSET weir:stream:live/cam1 epoch x address y");
+	server_command(c, "DEL weir:stream:live/cam1");
+	server_command(c, "HSET weir:stream:live/cam1 epoch x address y");
 	cr_assert_not(locate_on(1).found);
-	command(c, "PUBLISH weir:changes stream");
-	command(c, "PUBLISH weir:changes junk");
-	command(c, "SCRIPT FLUSH");
+	server_command(c, "PUBLISH weir:changes stream");
+	server_command(c, "PUBLISH weir:changes junk");
+	server_command(c, "SCRIPT FLUSH");
 	cr_assert_neq(claim_on(0).epoch, 0, "scripts that were forgotten are loaded again");
 	wait_until_up(0, true);
 	redisFree(c);
-	close_nodes();
+	redis_nodes_close();
 }
