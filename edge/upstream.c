@@ -3,6 +3,7 @@
 
 #include "common/base/logger.h"
 #include "common/base/random.h"
+#include "common/control/ask.h"
 #include "common/relay/pull.h"
 
 #include <stdlib.h>
@@ -254,43 +255,9 @@ void upstream_changed(void *context, const struct stream_name *name, uint64_t ep
 
 /* --- asking all origins --- */
 
-struct asking {
-	registry_locate_fn answer;
-	void *context;
-	unsigned open;
-	struct registry_location best;
-};
-
-static void give_answer(struct asking *a) {
-	if (--a->open)
-		return;
-	a->answer(a->context, &a->best);
-	free(a);
-}
-
-static void on_one_answer(void *context, struct upstream *u, bool found, uint64_t epoch) {
-	struct asking *a = context;
-	if (found && epoch > a->best.epoch)
-		a->best = (struct registry_location){.found = true, .epoch = epoch, .where = u};
-	give_answer(a);
-}
-
 void upstream_ask(void *context, const struct stream_name *name, registry_locate_fn answer, void *answer_context) {
 	struct edge *e = context;
-	struct asking *a = calloc(1, sizeof *a);
-	if (!a) {
-		answer(answer_context, &(struct registry_location){0});
-		return;
-	}
-	*a = (struct asking){.answer = answer, .context = answer_context, .open = 1};
-	list_each (node, &e->pool.upstreams) {
-		struct upstream *u = list_entry(node, struct upstream, node);
-		if (!u->up)
-			continue;
-		a->open++;
-		upstream_locate(u, name, on_one_answer, a);
-	}
-	give_answer(a);
+	ask_linked(&e->pool, name, answer, answer_context);
 }
 
 /* --- fetching --- */

@@ -347,6 +347,15 @@ void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoc
 	stream_withdraw(s);
 }
 
+void ingest_newer(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder) {
+	const struct stream *s = streams_find(w, name);
+	const struct ingest *g = s ? s->role : NULL;
+	if (!g || epoch <= g->epoch)
+		return;
+	registry_yield(g->origin->registry, name, g->epoch);
+	ingest_lost(w, name, g->epoch, holder);
+}
+
 void ingest_describe(const struct stream *s, struct ingest_info *out) {
 	const struct ingest *g = s->role;
 	*out = (struct ingest_info){0};

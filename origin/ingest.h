@@ -22,6 +22,9 @@ void ingest_told_number(struct stream *s, uint64_t epoch, uint64_t number);
 /* The map says that `holder` has the name, from a newer epoch on than `epoch`: its publisher here is stopped. */
 void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder);
 
+/* Another origin, `holder`, claims the name with `epoch`: if that is newer than the one here, the same. */
+void ingest_newer(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder);
+
 enum { INGEST_WARNINGS_MAX = 24 };
 
 struct ingest_warning {

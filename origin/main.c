@@ -5,6 +5,8 @@
 #include "origin/ingest.h"
 #include "origin/origin.h"
 
+#include "common/control/ask.h"
+
 /* --- the API --- */
 
 static json_t *describe_timeline(const struct timeline_counts *c) {
@@ -53,6 +55,12 @@ static void add_link(const struct link *l, void *context) {
 static void list_nodes(struct worker *w, json_t *array) {
 	struct node_worker *n = node_worker_of(w);
 	admin_add_self(array, w, n->node->relay.id, "origin", config_node(n->node->config)->relay_listen);
+	list_each (node, &origin_of(w)->peers.known) {
+		const struct peer *peer = list_entry(node, struct peer, node);
+		const struct upstream *u = peer->upstream;
+		if (u && !u->is_self)
+			admin_add_node(array, peer->id, "origin", peer->address, u->up ? "up" : "down", u->up ? NULL : u->why);
+	}
 	relay_server_each(&n->relay, add_link, array);
 	admin_add_map(array, origin_of(w)->registry);
 }
@@ -71,22 +79,46 @@ static void on_lost(void *context, const struct stream_name *name, uint64_t epoc
 	ingest_lost(o->base.worker, name, epoch, holder);
 }
 
+static void on_nodes(void *context, const struct registry_node *nodes, size_t count) {
+	peers_nodes(&((struct origin *)context)->peers, nodes, count);
+}
+
+static void ask_peers(void *context, const struct stream_name *name, registry_locate_fn answer, void *answer_context) {
+	ask_linked(&((struct origin *)context)->peers.pool, name, answer, answer_context);
+}
+
+/* Every worker has a link, and each hears of all streams: the home's is enough. */
+static void on_announce(struct peers *p, const struct stream_name *name, uint64_t epoch, const char *node) {
+	struct origin *o = p->owner;
+	registry_note_epoch(&o->base.node->registry, epoch);
+	if (stream_home(o->base.worker, name) == o->base.worker)
+		ingest_newer(o->base.worker, name, epoch, node);
+}
+
+static const struct peers_ops peers_ops = {.on_announce = on_announce};
+
 static int start(struct node_worker *n) {
 	struct origin *o = (struct origin *)n;
 	n->rtmp.may_publish = true;
 	n->rtmp.play_refusal = "an origin takes streams in; play from an edge";
 	n->relay.take_publishers = true;
 	n->relay.greet = origin_greet;
-	struct registry_role callbacks = {.lost = on_lost, .context = o};
-	return registry_new(&o->registry, n->worker, &n->node->registry, &callbacks);
+	struct registry_role callbacks = {.ask = ask_peers, .lost = on_lost, .nodes = on_nodes, .context = o};
+	int err = peers_init(&o->peers, n->worker, &n->node->relay, &peers_ops, o);
+	return err ? err : registry_new(&o->registry, n->worker, &n->node->registry, &callbacks);
 }
 
 static void stop(struct node_worker *n) {
-	registry_stop(((struct origin *)n)->registry);
+	struct origin *o = (struct origin *)n;
+	if (o->registry)
+		registry_stop(o->registry);
+	peers_stop(&o->peers);
 }
 
 static void fini(struct node_worker *n) {
-	registry_free(&((struct origin *)n)->registry);
+	struct origin *o = (struct origin *)n;
+	peers_fini(&o->peers);
+	registry_free(&o->registry);
 }
 
 static const struct streams_ops streams = {.ended = ingest_ended,

@@ -1,13 +1,15 @@
 /*
- * origin.h: an origin's worker: what node.h gives every worker, and the registry's handle.
+ * origin.h: an origin's worker: what node.h gives every worker, the registry's handle, its links to other origins.
  */
 #pragma once
 
 #include "common/control/node.h"
+#include "origin/peers.h"
 
 struct origin {
 	struct node_worker base; /* first: the node knows this struct by it */
 	struct registry *registry;
+	struct peers peers;
 };
 
 static inline struct origin *origin_of(struct worker *w) {

@@ -12,7 +12,7 @@ static void check_secret(struct config_build *b) {
 		               "relay.secret: is needed where relay.listen (%s) is not on loopback: without it anybody could "
 		               "join the cluster",
 		               n->relay_listen);
-	for (size_t i = 0; b->config->role == CONFIG_EDGE && i < n->registry_origins.count; i++)
+	for (size_t i = 0; i < n->registry_origins.count; i++)
 		if (!config_address_local(n->registry_origins.items[i]))
 			config_mistake(b, NULL,
 			               "relay.secret: is needed where registry.origins (%s) is not on loopback: such an origin has "

@@ -210,6 +210,16 @@ void registry_release(struct registry *r, const struct stream_name *name, uint64
 	free(k);
 }
 
+void registry_yield(struct registry *r, const struct stream_name *name, uint64_t epoch) {
+	struct record *k = owned(r, name, epoch);
+	if (!k)
+		return;
+	HASH_DELETE(hh, r->records, k);
+	if (r->backend->yield)
+		r->backend->yield(r, k);
+	free(k);
+}
+
 /* --- locate --- */
 
 /* Somebody who waits for an answer. */

@@ -139,6 +139,9 @@ void registry_claim(struct registry *r, const struct stream_name *name, const st
 void registry_progress(struct registry *r, const struct stream_name *name, const struct registry_state *state);
 void registry_release(struct registry *r, const struct stream_name *name, uint64_t epoch);
 
+/* This node has let go of the name, for another one claims it: what the map says is the other's. */
+void registry_yield(struct registry *r, const struct stream_name *name, uint64_t epoch);
+
 /* Single flight for each name; "not found" is remembered for a second. The answer may come within the call. */
 void registry_locate(struct registry *r, const struct stream_name *name, registry_locate_fn fn, void *context);
 

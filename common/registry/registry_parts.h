@@ -58,6 +58,8 @@ struct registry_backend {
 	/* The record was changed, or is about to be freed. */
 	void (*progress)(struct registry *, struct record *);
 	void (*release)(struct registry *, struct record *);
+	/* The record is about to be freed, and the map is not to be told. May be NULL. */
+	void (*yield)(struct registry *, struct record *);
 	/* Answers by search_answer, once. */
 	void (*locate)(struct registry *, struct search *);
 	/* What this node says of itself has changed. May be NULL. */

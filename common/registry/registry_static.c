@@ -98,6 +98,7 @@ static void on_free(struct registry *r) {
 static const struct registry_backend backend = {.claim = on_claim,
                                                 .progress = on_change,
                                                 .release = on_change,
+                                                .yield = on_change,
                                                 .locate = on_locate,
                                                 .up = is_up,
                                                 .stop = on_stop,

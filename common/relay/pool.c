@@ -7,6 +7,7 @@
 #include "common/relay/pull.h"
 #include "common/relay/push.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,48 @@ static void locations_lost(struct upstream *u) {
 	}
 }
 
+/* A question to all, until the last has answered. */
+struct poll {
+	pool_located_fn fn;
+	void *context;
+	unsigned open;
+	struct pool_places places;
+};
+
+static void poll_answered(struct poll *p) {
+	if (--p->open)
+		return;
+	p->fn(p->context, &p->places);
+	free(p);
+}
+
+static void on_one_answer(void *context, struct upstream *u, bool found, uint64_t epoch) {
+	struct poll *p = context;
+	struct pool_places *places = &p->places;
+	if (found && epoch > places->epoch)
+		*places = (struct pool_places){.epoch = epoch};
+	if (found && epoch && epoch == places->epoch && places->count < POOL_PLACES_MAX)
+		places->items[places->count++] = u;
+	poll_answered(p);
+}
+
+void link_pool_locate(struct link_pool *pool, const struct stream_name *name, pool_located_fn fn, void *context) {
+	struct poll *p = calloc(1, sizeof *p);
+	if (!p) {
+		fn(context, &(struct pool_places){0});
+		return;
+	}
+	*p = (struct poll){.fn = fn, .context = context, .open = 1};
+	list_each (node, &pool->upstreams) {
+		struct upstream *u = list_entry(node, struct upstream, node);
+		if (!u->up)
+			continue;
+		p->open++;
+		upstream_locate(u, name, on_one_answer, p);
+	}
+	poll_answered(p);
+}
+
 /* --- a link's messages --- */
 
 static void on_announce(struct upstream *u, const Weir__Relay__Announce *m) {
@@ -114,6 +157,12 @@ static void on_writable(struct link *l) {
 
 static void on_ready(struct link *l) {
 	struct upstream *u = l->owner;
+	const struct relay_node *self = u->pool->self;
+	u->is_self = l->peer_incarnation == self->incarnation && strcmp(l->peer, self->id) == 0;
+	if (u->is_self) {
+		link_close(l, "it leads to this node itself");
+		return;
+	}
 	u->up = true;
 	u->told = false;
 	u->backoff_ms = FIRST_BACKOFF_MS;
@@ -125,7 +174,7 @@ static void on_ready(struct link *l) {
 static void retry_later(struct upstream *u) {
 	uint64_t most = (uint64_t)config_node(u->pool->self->config)->relay_backoff_max, delay = u->backoff_ms;
 	u->backoff_ms = 2 * u->backoff_ms < most ? 2 * u->backoff_ms : most;
-	if (u->pool->stopping)
+	if (u->pool->stopping || u->is_self)
 		return;
 	if (timer_start(&u->retry, delay / 2 + random_below(delay / 2 + 1)))
 		log_error("relay link is given up: out of memory", log_str("to", u->address));
@@ -133,11 +182,10 @@ static void retry_later(struct upstream *u) {
 
 static void on_closed(struct link *l) {
 	struct upstream *u = l->owner;
-	bool was_up = u->up;
 	u->link = NULL;
 	u->up = false;
 	snprintf(u->why, sizeof u->why, "%s", l->why);
-	if (!u->told && !u->pool->stopping)
+	if (!u->told && !u->pool->stopping && !u->is_self)
 		log_warn("relay link is down; it is tried again", log_str("to", u->address), log_str("reason", l->why));
 	u->told = true;
 	retry_later(u);
@@ -145,8 +193,7 @@ static void on_closed(struct link *l) {
 	pulls_lost(u);
 	pushes_lost(u);
 	fetches_lost(u);
-	if (was_up)
-		u->pool->ops->on_down(u);
+	u->pool->ops->on_down(u);
 }
 
 static const struct link_ops link_ops = {
@@ -161,7 +208,8 @@ static void on_retry(struct timer *t) {
 		retry_later(u);
 }
 
-static void upstream_free(struct upstream *u) {
+void link_pool_drop(struct upstream *u) {
+	assert(!u->link);
 	timer_stop(&u->retry);
 	list_remove(&u->node);
 	free(u);
@@ -205,7 +253,7 @@ void link_pool_keep(struct link_pool *p, const char *const *addresses, size_t co
 		if (listed || u->link)
 			continue; /* a link that is being tried ends by itself, and the next time comes */
 		log_info("relay link is given up: the node is not in the map any more", log_str("to", u->address));
-		upstream_free(u);
+		link_pool_drop(u);
 	}
 }
 
@@ -232,6 +280,6 @@ void link_pool_stop(struct link_pool *p) {
 void link_pool_fini(struct link_pool *p) {
 	list_each (node, &p->upstreams) {
 		struct upstream *u = list_entry(node, struct upstream, node);
-		upstream_free(u);
+		link_pool_drop(u);
 	}
 }

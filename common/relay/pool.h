@@ -1,6 +1,7 @@
 /*
- * pool.h: the links that a worker keeps up to the nodes above it: one a node, reconnected with a jittered backoff, and
- * what is asked over them: where a stream is, its entries (pull.h, fetch.h), and to publish (push.h).
+ * pool.h: the links that a worker keeps up to other nodes (an edge to those above it, an origin to other origins): one
+ * a node, reconnected with a jittered backoff, and what is asked over them: where a stream is, its entries (pull.h,
+ * fetch.h), and to publish (push.h).
  */
 #pragma once
 
@@ -16,6 +17,7 @@ struct location;
 
 struct link_pool_ops {
 	void (*on_up)(struct upstream *);
+	/* The link is lost, or an attempt to link has failed. */
 	void (*on_down)(struct upstream *);
 	/* A node above claims a stream. */
 	void (*on_announce)(struct upstream *, const struct stream_name *name, uint64_t epoch);
@@ -28,6 +30,7 @@ struct upstream {
 	struct address to;
 	struct link *link; /* NULL: down */
 	bool up;           /* ready for use */
+	bool is_self;      /* its address leads to this node itself: not tried again */
 	uint64_t backoff_ms;
 	struct timer retry;
 	char peer[RELAY_NODE_SIZE]; /* the node's id, once it has been up */
@@ -60,6 +63,9 @@ struct upstream *link_pool_get(struct link_pool *p, const char *address);
 /* Drops the upstreams whose link is down and whose address is not among these: their nodes are gone for good. */
 void link_pool_keep(struct link_pool *p, const char *const *addresses, size_t count);
 
+/* Drops one whose link is down. */
+void link_pool_drop(struct upstream *u);
+
 /* Closes all links; pulls, pushes and fetches hear of it. */
 void link_pool_stop(struct link_pool *p);
 void link_pool_fini(struct link_pool *p);
@@ -72,3 +78,17 @@ void upstream_locate(struct upstream *u, const struct stream_name *name, located
 
 /* Forgets questions with that context: no answer comes. */
 void upstream_forget(struct upstream *u, void *context);
+
+enum { POOL_PLACES_MAX = 8 };
+
+/* Who has a name, of all that are linked: those that told its newest epoch. */
+struct pool_places {
+	uint64_t epoch;
+	size_t count; /* 0: nobody has it */
+	struct upstream *items[POOL_PLACES_MAX];
+};
+typedef void (*pool_located_fn)(void *context, const struct pool_places *places);
+
+/* Asks every upstream that is up. The answer comes exactly once, perhaps within the call; also without memory (nobody).
+ */
+void link_pool_locate(struct link_pool *p, const struct stream_name *name, pool_located_fn fn, void *context);

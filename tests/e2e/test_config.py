@@ -29,7 +29,7 @@ def test_help_tells_options_and_every_key_of_the_role(role):
     text = run_program(role, "--help").stdout
     for word in ("--config", "--check", "--set", "--version", "rtmp.listen", "relay.listen", "stream.grace"):
         assert word in text
-    assert ("\n  registry.origins " in text) == (role == "edge")
+    assert ("\n  player.dir " in text) == (role == "edge")
 
 
 def test_the_documentation_is_what_the_program_prints():
@@ -71,9 +71,9 @@ def test_every_mistake_of_a_file_is_told(role, tmp_path):
 
 
 def test_a_key_of_the_other_role_is_refused_by_name(tmp_path):
-    result = run_program("origin", "--set", "registry.origins=127.0.0.1:1950", "--check")
+    result = run_program("origin", "--set", "player.dir=/tmp", "--check")
     assert result.returncode > 0
-    assert "registry.origins" in result.stderr and "edge" in result.stderr
+    assert "player.dir" in result.stderr and "edge" in result.stderr
 
 
 def test_a_file_that_is_not_there_is_told(role, tmp_path):
