@@ -5,6 +5,7 @@
 #include "common/stream/marker.h"
 #include "origin/announce.h"
 #include "origin/origin.h"
+#include "origin/slate.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@
  *   set    | set       | a takeover: the candidate's claim is awaited, the holder goes on until then
  *   none   | none      | waits for a publisher, until the grace is over; or the first publisher left before its claim
  *          |           | was answered
+ *
+ * A slate (slate.h) may be the holder or the candidate while the stream waits: it holds nothing against a publisher.
  */
 struct ingest {
 	struct stream *stream;
@@ -27,6 +30,8 @@ struct ingest {
 	struct timeline_run run;
 	uint64_t epoch;
 	bool claiming; /* an answer is awaited; its candidate may have left */
+	bool again;    /* it was for the slate, and a publisher has come: it claims when the answer is there */
+	struct slate slate;
 	struct timer grace;
 	struct timeline_counts earlier;                      /* of epochs before */
 	struct ingest_warning warnings[INGEST_WARNINGS_MAX]; /* likewise */
@@ -35,6 +40,10 @@ struct ingest {
 
 static struct worker *worker_of(const struct ingest *g) {
 	return streams_worker(g->stream->streams);
+}
+
+static bool waits(const struct ingest *g) {
+	return !g->holder || slate_is(&g->slate, g->holder);
 }
 
 /* --- what the timeline says --- */
@@ -49,7 +58,7 @@ static void tell_registry(struct ingest *g) {
 	                               .discontinuity = g->run.discontinuity,
 	                               .target_ms = g->run.target_ms,
 	                               .track = g->run.next_track,
-	                               .waiting = !g->holder};
+	                               .waiting = waits(g)};
 	registry_progress(g->origin->registry, &g->stream->name, &state);
 }
 
@@ -99,6 +108,7 @@ static const struct timeline_ops timeline_ops = {.on_entry = on_entry, .on_warni
 static void ingest_free(struct ingest *g) {
 	registry_forget(g->origin->registry, g);
 	timer_stop(&g->grace);
+	slate_disarm(&g->slate);
 	timeline_free(&g->timeline);
 	timeline_run_fini(&g->run);
 	if (g->holder)
@@ -211,11 +221,19 @@ static void refuse(struct intake *i, const struct registry_claim *c) {
 	intake_refuse(i, c->refusal ? PUBLISH_BAD_NAME : PUBLISH_UNAVAILABLE, c->refusal ? c->refusal : "out of memory");
 }
 
+static void claim(struct ingest *g, const struct intake *i);
+
 static void on_claimed(void *context, const struct registry_claim *c) {
 	struct ingest *g = context;
 	struct intake *i = g->candidate;
-	g->candidate = NULL;
 	g->claiming = false;
+	if (g->again && i) {
+		g->epoch = g->stream->epoch = c->epoch ? c->epoch : g->epoch;
+		claim(g, i);
+		return;
+	}
+	g->candidate = NULL;
+	g->again = false;
 	if (!c->epoch) {
 		if (i)
 			refuse(i, c);
@@ -240,7 +258,10 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 		intake_refuse(i, PUBLISH_UNAVAILABLE, "out of memory");
 		return;
 	}
-	timer_stop(&g->grace);
+	if (!waits(g)) {
+		timer_stop(&g->grace);
+		slate_disarm(&g->slate);
+	}
 	intake_accept(i, c->epoch);
 	tell_registry(g);
 	origin_announce(g->origin, &g->stream->name, c->epoch);
@@ -248,12 +269,15 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 
 static void claim(struct ingest *g, const struct intake *i) {
 	const struct config_app *config = g->stream->config;
-	int64_t silent_ms = g->holder ? (int64_t)(worker_now_ms(worker_of(g)) - g->holder->last_sample_ms) : -1;
+	int64_t silent_ms = waits(g) ? -1 : (int64_t)(worker_now_ms(worker_of(g)) - g->holder->last_sample_ms);
+	bool fills = slate_is(&g->slate, i);
 	struct registry_request request = {.publisher = i->request.remote,
-	                                   .policy = config->ingest_second == 0 ? TAKEOVER_NEWEST : TAKEOVER_REJECT,
+	                                   .policy = fills || config->ingest_second ? TAKEOVER_REJECT : TAKEOVER_NEWEST,
+	                                   .waiting = fills,
 	                                   .stall_ms = config->ingest_stall,
 	                                   .silent_ms = silent_ms};
 	g->claiming = true;
+	g->again = false;
 	registry_claim(g->origin->registry, &g->stream->name, &request, on_claimed, g);
 }
 
@@ -270,6 +294,7 @@ static struct ingest *ingest_get(struct intake *i) {
 	g->stream = s;
 	g->origin = origin_of(w);
 	timer_init(&g->grace, w, on_grace_over);
+	slate_init(&g->slate, w, slate_files_find(g->origin->base.node->shared, s->config), &s->name, s->config);
 	s->role = g;
 	return g;
 }
@@ -279,6 +304,12 @@ void ingest_publish(struct intake *i) {
 	if (!g) {
 		intake_refuse(i, PUBLISH_UNAVAILABLE, "out of memory, or limits.streams is reached");
 		return;
+	}
+	if (slate_is(&g->slate, g->candidate)) {
+		g->candidate->role = NULL;
+		intake_refuse(g->candidate, PUBLISH_REPLACED, "a publisher has come");
+		g->candidate = NULL;
+		g->again = true;
 	}
 	if (g->candidate) {
 		intake_refuse(i, PUBLISH_BAD_NAME, "another publisher is just taking the name");
@@ -315,7 +346,8 @@ static void lost(struct ingest *g) {
 	stream_waiting(s);
 	log_info("stream waits for its publisher", log_str("stream", s->name.text), log_u64("run", g->run.run),
 	         log_u64("epoch", g->epoch), log_i64("grace_ms", s->config->stream_grace));
-	if (timer_start(&g->grace, (uint64_t)s->config->stream_grace))
+	slate_arm(&g->slate);
+	if (!timer_running(&g->grace) && timer_start(&g->grace, (uint64_t)s->config->stream_grace))
 		on_grace_over(&g->grace);
 }
 

@@ -4,6 +4,7 @@
 #include "origin/announce.h"
 #include "origin/ingest.h"
 #include "origin/origin.h"
+#include "origin/slate_file.h"
 
 #include "common/control/ask.h"
 
@@ -97,6 +98,19 @@ static void on_announce(struct peers *p, const struct stream_name *name, uint64_
 
 static const struct peers_ops peers_ops = {.on_announce = on_announce};
 
+static int read_files(struct node *node, struct buffer *why) {
+	struct slate_files *slates = NULL;
+	int err = slate_files_read(&slates, node->config, why);
+	node->shared = slates;
+	return err;
+}
+
+static void dispose(struct node *node) {
+	struct slate_files *slates = node->shared;
+	slate_files_free(&slates);
+	node->shared = NULL;
+}
+
 static int start(struct node_worker *n) {
 	struct origin *o = (struct origin *)n;
 	n->rtmp.may_publish = true;
@@ -133,6 +147,8 @@ static const struct node_role role = {.name = "origin",
                                       .worker_size = sizeof(struct origin),
                                       .streams = &streams,
                                       .providers = &providers,
+                                      .read = read_files,
+                                      .dispose = dispose,
                                       .start = start,
                                       .stop = stop,
                                       .fini = fini};

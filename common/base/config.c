@@ -312,3 +312,17 @@ const struct config_app *config_app(const struct config *c, const char *app, siz
 			return &c->apps[i].values;
 	return &c->defaults;
 }
+
+const char *config_app_name(const struct config *c, size_t nth, const struct config_app **app) {
+	if (nth >= c->app_count)
+		return NULL;
+	if (app)
+		*app = &c->apps[nth].values;
+	return c->apps[nth].name;
+}
+
+uint32_t config_viewer_timeout(const struct config *c) {
+	const struct config_node *n = config_node(c);
+	return (uint32_t)(n->limits_tcp_timeout > n->limits_stalled_viewer ? n->limits_tcp_timeout
+	                                                                   : n->limits_stalled_viewer);
+}

@@ -89,6 +89,14 @@ const struct config_node *config_node(const struct config *c);
 /* The keys for app `app` (size bytes, no NUL needed): its own, else the defaults. Never NULL. */
 const struct config_app *config_app(const struct config *c, const char *app, size_t size);
 
+/* The name of the nth app (from 0) that has keys of its own, and those in `*app` (may be NULL); NULL: there are no
+ * more.
+ */
+const char *config_app_name(const struct config *c, size_t nth, const struct config_app **app);
+
+/* How long a viewer may be silent before it is taken to have vanished: not less than it may take nothing. In ms. */
+uint32_t config_viewer_timeout(const struct config *c);
+
 /* `--help`'s list of keys for a role, and docs/configuration.md for both. */
 void config_print_help(enum config_role role, struct buffer *out);
 void config_print_markdown(struct buffer *out);

@@ -68,7 +68,9 @@ static bool target_wrong(const struct config_app *a) {
 
 /* What a packager that comes late, or after a publisher's absence, still needs. */
 static bool log_wrong(const struct config_app *a) {
-	return a->stream_log_duration < (a->package_window + 3) * segment_ms(a) + a->stream_grace;
+	bool filled = *a->stream_slate && a->stream_slate_after < a->stream_grace;
+	int64_t absence = filled ? a->stream_slate_after : a->stream_grace;
+	return a->stream_log_duration < (a->package_window + 3) * segment_ms(a) + absence;
 }
 
 /* Without a configured TARGETDURATION a run whose keyframes are far apart gets 10 s. */

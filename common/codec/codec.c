@@ -98,3 +98,8 @@ void fourcc_text(uint32_t fourcc, char out[FOURCC_TEXT_SIZE]) {
 	}
 	out[4] = '\0';
 }
+
+bool codec_needs_config(uint32_t fourcc) {
+	return fourcc == FOURCC_AVC || fourcc == FOURCC_HEVC || fourcc == FOURCC_VVC || fourcc == FOURCC_AAC ||
+	       fourcc == FOURCC_AV1 || fourcc == FOURCC_OPUS || fourcc == FOURCC_FLAC;
+}

@@ -62,6 +62,9 @@ struct codec_info {
  */
 int codec_info_read(struct codec_info *out, uint32_t fourcc, struct slice config);
 
+/* Frames of this codec mean nothing before a configuration. */
+bool codec_needs_config(uint32_t fourcc);
+
 /* Adds what only a frame tells (an access unit as FLV carries it): the size of VP8 and VP9 (keyframes), the samples of
  * an Opus packet, all of AC-3, E-AC-3 and MP3. True if something was added; what is known already is not looked at
  * again. */

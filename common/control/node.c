@@ -73,6 +73,7 @@ static int start_worker(struct worker *w, void *context) {
 	w->node = n;
 	n->node = node;
 	n->worker = w;
+	w->peer_timeout_ms = (uint32_t)config_node(node->config)->limits_tcp_timeout;
 	rtmp_server_init(&n->rtmp, w, node->config);
 	http_server_init(&n->http, w, node->config, n);
 	relay_server_init(&n->relay, w, &node->relay);
@@ -180,11 +181,6 @@ static int wait_for_signal(const sigset_t *set) {
 	return signal;
 }
 
-static void dispose(struct node *node) {
-	if (node->role->dispose)
-		node->role->dispose(node);
-}
-
 static int run(struct node *node) {
 	const struct config_node *c = config_node(node->config);
 	sigset_t set;
@@ -209,7 +205,6 @@ static int run(struct node *node) {
 	err = workers_start(&node->workers, count, &hooks, node);
 	if (err) {
 		log_error("cannot start", log_err(err));
-		dispose(node);
 		logger_stop();
 		return 1;
 	}
@@ -222,8 +217,8 @@ static int run(struct node *node) {
 		log_error("something did not let go in time; the process ends all the same", log_err(err));
 	else
 		log_info("stopped", log_u64("workers", count));
-	if (!err) /* else a worker may still read it */
-		dispose(node);
+	if (err)
+		node->shared = NULL; /* a worker may still read it */
 	logger_stop();
 	return err ? 1 : 0;
 }
@@ -279,6 +274,8 @@ static int act(struct node *node, const struct options *o, const char *program, 
 			return 1;
 		if (node_tls_new(&node->tls, config_node(node->config), why))
 			return 1;
+		if (node->role->read && node->role->read(node, why))
+			return 1;
 		if (o->action == OPTIONS_RUN)
 			return start(node);
 		buffer_append_string(&out, "the configuration is right\n");
@@ -299,6 +296,8 @@ int node_main(int argc, char **argv, const struct node_role *role) {
 		status = act(&node, &options, argv[0], &why);
 	print(stderr, &why);
 	options_fini(&options);
+	if (node.shared)
+		role->dispose(&node);
 	tls_free(&node.tls);
 	config_free(&node.config);
 	return status;

@@ -43,6 +43,9 @@ struct node_role {
 	size_t worker_size; /* of the role's struct that begins with node_worker */
 	const struct streams_ops *streams;
 	const struct admin_providers *providers;
+	/* For --check as well: reads the files that the configuration names into node->shared. 0, or a code, with what is
+	 * wrong in `why`, a line each. May be NULL. */
+	int (*read)(struct node *node, struct buffer *why);
 	/* Before workers start and after they have ended: makes and frees node->shared, constant between. May be NULL. */
 	void (*prepare)(struct node *node);
 	void (*dispose)(struct node *node);

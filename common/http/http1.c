@@ -312,6 +312,7 @@ void http_server_accept(struct http_server *s, struct listener *l) {
 	metric_inc(M_CONNECTIONS_HTTP);
 	list_append(&s->connections, &h->connection.node);
 	conn_peer(&h->connection.conn, h->connection.remote);
+	conn_set_peer_timeout(&h->connection.conn, config_viewer_timeout(s->config));
 	await_request(h);
 }
 

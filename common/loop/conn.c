@@ -335,6 +335,7 @@ void conn_init(struct conn *c, struct worker *w, const struct conn_ops *ops) {
 	c->worker = w;
 	c->ops = ops;
 	c->last_read_ms = c->last_written_ms = worker_now_ms(w);
+	c->peer_timeout_ms = w->peer_timeout_ms;
 	turn_task_init(&c->flush, on_flush);
 	conn_stall_init(c);
 }
@@ -349,10 +350,9 @@ int conn_init_handle(struct conn *c, bool is_unix) {
 }
 
 void conn_begin_reading(struct conn *c) {
-	if (c->handle.type == UV_TCP) {
+	if (c->handle.type == UV_TCP)
 		uv_tcp_nodelay(&c->tcp, 1);
-		uv_tcp_keepalive(&c->tcp, 1, 60);
-	}
+	conn_watch_peer(c);
 	c->open = uv_read_start(&c->stream, on_alloc, on_stream_read) == 0;
 	if (!c->open)
 		conn_close(c);

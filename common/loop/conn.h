@@ -66,8 +66,9 @@ struct conn {
 	bool writing;   /* the kernel was full: the first pending run, or ciphertext, is with libuv; or TLS has not begun */
 	bool lingering; /* conn_close_after_send: nothing is heard any more */
 	bool limited;   /* counts towards limits.connections */
-	uint32_t stall_ms;  /* conn_watch_stall; 0: not watched */
-	struct timer stall; /* set when the kernel is full */
+	uint32_t peer_timeout_ms; /* conn_set_peer_timeout; 0: the kernel's own patience */
+	uint32_t stall_ms;        /* conn_watch_stall; 0: not watched */
+	struct timer stall;       /* set when the kernel is full */
 };
 
 /* One run of bytes to send, inside the block `owner`. */
@@ -123,6 +124,11 @@ void conn_watch_stall(struct conn *c, uint32_t ms);
 
 /* True when it is so just now. */
 bool conn_stalled(const struct conn *c);
+
+/* A peer that vanished is noticed about so long after it was last heard, whether data waits for its word or nothing is
+ * sent (UV_ETIMEDOUT in on_end); so is one that takes nothing for so long. The worker's until it is set; any time after
+ * the conn has begun. */
+void conn_set_peer_timeout(struct conn *c, uint32_t ms);
 
 /* True while bytes wait for the kernel. */
 bool conn_blocked(const struct conn *c);

@@ -1,6 +1,6 @@
 /*
  * conn_parts.h: a conn's parts. Internal: conn.c (reading, sending, closing), conn_connect.c (opening one),
- * conn_stall.c (peers that take nothing).
+ * conn_stall.c (peers that take nothing), conn_peer.c (peers that vanished).
  */
 #pragma once
 
@@ -24,6 +24,9 @@ void conn_ended(struct conn *c, int error);
 /* `writing` has just been set: whether the peer takes something is watched from now on. 0, or UV_ENOMEM. */
 int conn_stall_watch(struct conn *c);
 void conn_stall_init(struct conn *c);
+
+/* Has the kernel watch for a peer that vanished. */
+void conn_watch_peer(struct conn *c);
 
 /* The conn closes while it is connecting: the requests under way end by themselves. */
 void conn_connect_cancel(struct conn *c);

@@ -43,9 +43,10 @@ enum { WORKER_READ_BUFFER = 65536, WORKERS_MAX = 128 };
 struct worker {
 	uv_loop_t loop;
 	struct workers *group;
-	unsigned index;          /* 0 … count-1 within the group */
-	void *node;              /* the role's state on this worker (origin or edge), set by its start hook */
-	struct streams *streams; /* common/stream's table on this worker, set by streams_init */
+	unsigned index;           /* 0 … count-1 within the group */
+	void *node;               /* the role's state on this worker (origin or edge), set by its start hook */
+	struct streams *streams;  /* common/stream's table on this worker, set by streams_init */
+	uint32_t peer_timeout_ms; /* that conns begin with (conn_set_peer_timeout), set by the start hook; 0: none */
 
 	struct timer_heap timers;
 	uv_timer_t timer_handle;

@@ -15,6 +15,7 @@ static const char claim[] = NOW OWNER
     "local node, incarnation, address, byte, floor, ttl, channel, name = unpack(ARGV, 1, 8)\n"
     "local publisher, credential, policy = unpack(ARGV, 9, 11)\n"
     "local stall, silent, slack, nodes = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[15]\n"
+    "local state = ARGV[16]\n"
     "local held = redis.call('HMGET', KEYS[1], 'publisher', 'credential', 'heard', 'takeovers', 'held_until')\n"
     "local takeovers = held[4] or ''\n"
     /* A holder that waits, or whose process is gone, holds nothing. */
@@ -54,7 +55,7 @@ static const char claim[] = NOW OWNER
     "                       'target_ms', 'track')\n"
     "for i = 1, 8 do answer[3 + i] = run[i] or '0' end\n"
     "redis.call('HSET', KEYS[1], 'origin', node, 'incarnation', incarnation, 'address', address, 'epoch', answer[2],\n"
-    "           'state', 'live', 'publisher', publisher, 'credential', credential, 'takeovers', takeovers,\n"
+    "           'state', state, 'publisher', publisher, 'credential', credential, 'takeovers', takeovers,\n"
     "           'heard', string.format('%.0f', now))\n"
     "redis.call('EXPIRE', KEYS[1], ttl)\n"
     "redis.call('PUBLISH', channel, 'stream ' .. name .. ' ' .. answer[2] .. ' ' .. node)\n"

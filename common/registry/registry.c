@@ -111,7 +111,7 @@ static void note_grant(struct claiming *c, struct record *k, uint64_t epoch, con
 	registry_note_epoch(c->registry->shared, epoch);
 	k->state = c->answer.known ? *previous : (struct registry_state){0};
 	k->state.epoch = epoch;
-	k->live = true;
+	k->live = !c->waiting;
 	strcpy(k->publisher, c->publisher);
 	strcpy(k->credential, c->credential);
 }
@@ -179,7 +179,8 @@ void registry_claim(struct registry *r, const struct stream_name *name, const st
 	                       .context = context,
 	                       .policy = request->policy,
 	                       .stall_ms = request->stall_ms,
-	                       .silent_ms = request->silent_ms};
+	                       .silent_ms = request->silent_ms,
+	                       .waiting = request->waiting};
 	snprintf(c->publisher, sizeof c->publisher, "%s", request->publisher ? request->publisher : "");
 	snprintf(c->credential, sizeof c->credential, "%s", request->credential ? request->credential : "");
 	list_append(&r->claims, &c->node);

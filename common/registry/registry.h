@@ -41,6 +41,7 @@ struct registry_request {
 	enum takeover_policy policy;
 	int64_t stall_ms;  /* a holder silent for so long may be replaced by anybody */
 	int64_t silent_ms; /* of the holder, when it publishes to this node; -1: it does not */
+	bool waiting;      /* it only fills a gap: the name stays free for whoever publishes */
 };
 
 struct registry_claim {

@@ -36,6 +36,7 @@ struct claiming {
 	char publisher[PUBLISHER_SIZE], credential[CREDENTIAL_SIZE];
 	enum takeover_policy policy;
 	int64_t stall_ms, silent_ms;
+	bool waiting;
 	bool kept; /* the map was not tried yet: sent, or decided, as soon as that is known */
 	struct registry_claim answer;
 	char refusal[160];

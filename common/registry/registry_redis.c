@@ -180,7 +180,8 @@ static void on_claim(struct registry *r, struct claiming *c) {
 	                           stall,
 	                           silent,
 	                           slack,
-	                           s->node_prefix};
+	                           s->node_prefix,
+	                           c->waiting ? "waiting" : "live"};
 	size_t count = sizeof arguments / sizeof *arguments;
 	if (redis_run(&s->commands, SCRIPT_CLAIM, key, count, arguments, on_claim_answer, c))
 		claim_locally(r, c);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum { CONNECT_TIMEOUT_MS = 3000, HELLO_LIMIT = 8192, OFFSET_WARN_US = 250000 };
+enum { HELLO_LIMIT = 8192, OFFSET_WARN_US = 250000 };
 
 static struct link *link_of(struct conn *c) {
 	return list_entry(c, struct link, conn);
@@ -205,6 +205,7 @@ static struct link *link_new(struct worker *w, const struct relay_node *self, bo
 
 static int begin(struct link *l) {
 	metric_inc(M_CONNECTIONS_RELAY);
+	conn_set_peer_timeout(&l->conn, (uint32_t)config_of(l)->relay_dead_after);
 	return timer_start(&l->timer, (uint64_t)config_of(l)->relay_dead_after);
 }
 
@@ -318,7 +319,8 @@ static void on_timer(struct timer *t) {
 		return;
 	}
 	send_ping(l);
-	if (!l->closed && timer_start(&l->timer, (uint64_t)config_of(l)->relay_ping_interval))
+	uint64_t ping = (uint64_t)config_of(l)->relay_ping_interval, dead = l->heard_ms + dead_after - now;
+	if (!l->closed && timer_start(&l->timer, ping < dead ? ping : dead))
 		link_close(l, "out of memory");
 }
 
@@ -387,7 +389,7 @@ struct link *link_connect(struct worker *w, const struct relay_node *self, const
 		return NULL;
 	l->ops = ops;
 	l->owner = owner;
-	if (conn_connect(&l->conn, w, to, CONNECT_TIMEOUT_MS, &conn_ops)) {
+	if (conn_connect(&l->conn, w, to, (uint64_t)config_of(l)->relay_dead_after, &conn_ops)) {
 		free(l);
 		return NULL;
 	}

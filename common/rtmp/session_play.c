@@ -224,15 +224,24 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	metric_inc(M_VIEWERS_RTMP);
 	p->waiting = info->waiting;
 	conn_watch_stall(&s->conn, (uint32_t)config_node(s->server->config)->limits_stalled_viewer);
+	conn_set_peer_timeout(&s->conn, config_viewer_timeout(s->server->config));
 	timer_stop(&s->timer);
 	if (tick_while_starved(p))
 		open_way(p, history_us(p));
 }
 
+/* Players that show "no signal" learn it so; others pass over it. */
 static void on_waiting(struct mirror_reader *r, bool waiting) {
 	struct rtmp_play *p = play_of(r);
+	struct buffer out;
+	if (p->waiting == waiting)
+		return;
 	p->waiting = waiting;
-	tick_while_starved(p);
+	buffer_init(&out, 0);
+	rtmp_write_event(&out, waiting ? RTMP_STREAM_DRY : RTMP_STREAM_BEGIN, p->stream);
+	rtmp_session_send(p->session, &out);
+	if (p->session->phase != RTMP_PHASE_CLOSED)
+		tick_while_starved(p);
 }
 
 static void on_gone(struct mirror_reader *r, int reason) {

@@ -3,7 +3,7 @@
 #include "common/base/logger.h"
 #include "common/base/metrics.h"
 #include "common/codec/amf0.h"
-#include "common/mux/flv_tag.h"
+#include "common/mux/flv_file.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,51 +106,21 @@ static void send_sample(struct rtmp_publish *p, const struct sample *sample) {
 		rtmp_session_close(p->session, "out of memory", false);
 }
 
-static void media_sample(struct rtmp_publish *p, const struct rtmp_message *m, const struct flv_tag *tag) {
-	static const enum sample_type types[] = {[FLV_CONFIG] = SAMPLE_CONFIG,
-	                                         [FLV_FRAME] = SAMPLE_FRAME,
-	                                         [FLV_SEQUENCE_END] = SAMPLE_SEQUENCE_END,
-	                                         [FLV_METADATA] = SAMPLE_EXTRA,
-	                                         [FLV_MULTICHANNEL] = SAMPLE_EXTRA};
-	if (tag->packet == FLV_UNKNOWN || tag->packet == FLV_COMMAND || tag->packet == FLV_TS_CONFIG)
-		return; /* nothing that a frame needs */
-	if (tag->packet == FLV_FRAME && tag->payload.size == 0)
-		return; /* silence */
-	struct sample s = {.type = types[tag->packet],
-	                   .kind = tag->type == FLV_VIDEO ? TRACK_VIDEO : TRACK_AUDIO,
-	                   .fourcc = tag->fourcc,
-	                   .publisher_track = tag->track_id,
-	                   .flv_audio = tag->audio_header,
-	                   .keyframe = tag->keyframe,
-	                   .timestamp_ms = m->timestamp_ms,
-	                   .composition_ms = tag->composition_ms,
-	                   .nano_offset = tag->nano_offset,
-	                   .block = m->block,
-	                   .payload = tag->payload};
-	send_sample(p, &s);
-}
-
 static void on_media(struct rtmp_publish *p, const struct rtmp_message *m) {
 	struct flv_tag_reader it = flv_tag_reader_of((enum flv_tag_type)m->type, m->payload);
 	struct flv_tag tag;
 	const struct rtmp_session *session = p->session;
 	int got = 0;
+	struct sample sample;
 	while (session->publish && (got = flv_tag_read(&it, &tag)) == 1)
-		media_sample(p, m, &tag);
+		if (flv_sample_of_tag(&sample, &tag, m->timestamp_ms, m->block))
+			send_sample(p, &sample);
 	if (got >= 0)
 		return;
 	metric_inc(M_FRAMES_DROPPED);
 	if (p->refused_messages++ == 0)
 		log_peer_warn("a media message cannot be read and was left out; further ones are not told",
 		              log_str("stream", p->name.text), log_str("session", p->session->id), log_err(got));
-}
-
-enum { STRING_HEAD = 3 }; /* AMF0: a type and two bytes of length */
-
-static bool begins_with_string(struct slice s, const char *text) {
-	size_t n = strlen(text);
-	return s.size >= STRING_HEAD + n && s.data[0] == 2 && s.data[1] == n >> 8 && s.data[2] == (n & 0xff) &&
-	       memcmp(s.data + STRING_HEAD, text, n) == 0;
 }
 
 /* A script message of AMF3 as AMF0, which is what every player reads. */
@@ -179,19 +149,8 @@ static void on_data(struct rtmp_publish *p, const struct rtmp_message *m) {
 			return;
 		s = bytes_slice(block);
 	}
-	static const char set_data_frame[] = "@setDataFrame";
-	if (begins_with_string(s, set_data_frame)) {
-		s.data += STRING_HEAD + sizeof set_data_frame - 1;
-		s.size -= STRING_HEAD + sizeof set_data_frame - 1;
-	}
-	struct sample sample = {.type = begins_with_string(s, "onMetaData") ? SAMPLE_METADATA : SAMPLE_DATA,
-	                        .kind = TRACK_DATA,
-	                        .fourcc = FOURCC_AMF0,
-	                        .timestamp_ms = m->timestamp_ms,
-	                        .block = block,
-	                        .payload = s};
-	/* A script message has a name; @clearDataFrame is a word to the server alone. */
-	if (s.size > STRING_HEAD && s.data[0] == 2 && !begins_with_string(s, "@clearDataFrame"))
+	struct sample sample;
+	if (flv_sample_of_script(&sample, s, m->timestamp_ms, block))
 		send_sample(p, &sample);
 	bytes_unref(&block);
 }

@@ -26,7 +26,7 @@ static void note(struct timeline_gather *g, const struct sample *s) {
 		g->video_key |= s->type == SAMPLE_FRAME && s->keyframe;
 	} else if (s->kind == TRACK_AUDIO) {
 		/* Of the others their first frame tells more than their configuration. */
-		g->audio_config |= s->type == SAMPLE_CONFIG && timeline_needs_config(s->fourcc);
+		g->audio_config |= s->type == SAMPLE_CONFIG && codec_needs_config(s->fourcc);
 		g->audio_frame |= s->type == SAMPLE_FRAME;
 	}
 }
@@ -126,7 +126,7 @@ void timeline_release(struct timeline *t) {
 		if (is_setup(&g->held[i].sample))
 			timeline_handle(t, &g->held[i].sample, g->held[i].wall_us);
 	for (size_t i = 0; i < g->count; i++)
-		if (g->held[i].sample.type == SAMPLE_FRAME && !timeline_needs_config(g->held[i].sample.fourcc))
+		if (g->held[i].sample.type == SAMPLE_FRAME && !codec_needs_config(g->held[i].sample.fourcc))
 			timeline_lane_of(t, &g->held[i].sample);
 	begin_clock(t);
 	begin_with_mark(t);

@@ -118,8 +118,6 @@ int timeline_extra(struct timeline *t, const struct sample *s);
 /* The lane of a frame's track; made for codecs that need no configuration. NULL: its configuration has not come (told).
  */
 struct timeline_lane *timeline_lane_of(struct timeline *t, const struct sample *s);
-/* Frames of this codec mean nothing before a configuration. */
-bool timeline_needs_config(uint32_t fourcc);
 /* The revision that the next mark, of that number, carries: a reference for the caller, or NULL when memory is out.
  * Lanes come into force. */
 struct tracks *timeline_next_tracks(struct timeline *t, uint64_t number);

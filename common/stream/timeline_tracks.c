@@ -136,11 +136,6 @@ int timeline_config(struct timeline *t, const struct sample *s) {
 	return set_track(t, s, &info);
 }
 
-bool timeline_needs_config(uint32_t fourcc) {
-	return fourcc == FOURCC_AVC || fourcc == FOURCC_HEVC || fourcc == FOURCC_VVC || fourcc == FOURCC_AAC ||
-	       fourcc == FOURCC_AV1 || fourcc == FOURCC_OPUS || fourcc == FOURCC_FLAC;
-}
-
 /* What the configuration did not say, its first frame may. False: out of memory. */
 static bool learn(struct timeline *t, const struct track *track, const struct sample *s) {
 	struct codec_info info = track->info;
@@ -166,7 +161,7 @@ struct timeline_lane *timeline_lane_of(struct timeline *t, const struct sample *
 	bool known = track && track->fourcc == s->fourcc;
 	if (!known || (!track->config && track->flv_audio != s->flv_audio)) {
 		struct codec_info info = {0};
-		if (timeline_needs_config(s->fourcc)) {
+		if (codec_needs_config(s->fourcc)) {
 			timeline_warn(t, WARN_NO_CONFIG, "frames came before their codec configuration and were left out");
 			return NULL;
 		}

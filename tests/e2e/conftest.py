@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import flv  # noqa: E402
 import media  # noqa: E402
 from encoder import Encoder  # noqa: E402
+from namespace import Machine  # noqa: E402
 from process import Children  # noqa: E402
 from weir import Cluster, Node  # noqa: E402
 
@@ -56,6 +57,14 @@ def cluster(children):
     yield make
     for one in made:
         one.finish()
+
+
+@pytest.fixture
+def machine():
+    """Another machine, which can vanish."""
+    made = Machine()
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@
 #include "tests/unit/common/loop/support.h"
 
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -18,9 +19,11 @@ struct session {
 
 static struct listener listener;
 static char address[64];
-static _Atomic int closed, accepted, refused, writable, stalled;
+static _Atomic int closed, accepted, refused, writable, stalled, vanished;
+static _Atomic int checked;
+static struct session *newest; /* of the worker's thread */
 static size_t bulk;
-static uint32_t stall_ms;
+static uint32_t stall_ms, peer_timeout_ms;
 static int move_to_worker = -1;
 
 static void fill(struct session *s) {
@@ -56,8 +59,9 @@ static void on_writable(struct conn *c) {
 }
 
 static void on_end(struct conn *c, int error) {
-	cr_expect_eq(error, conn_stalled(c) ? UV_ETIMEDOUT : UV_EOF);
+	cr_expect_eq(error, conn_stalled(c) || peer_timeout_ms ? UV_ETIMEDOUT : UV_EOF);
 	atomic_fetch_add(&stalled, conn_stalled(c));
+	atomic_fetch_add(&vanished, error == UV_ETIMEDOUT && !conn_stalled(c));
 	conn_close(c);
 }
 
@@ -87,9 +91,12 @@ static void on_connection(struct listener *l) {
 		atomic_fetch_add(&refused, 1);
 		return;
 	}
+	newest = s;
 	atomic_fetch_add(&accepted, 1);
 	if (stall_ms)
 		conn_watch_stall(&s->conn, stall_ms);
+	if (peer_timeout_ms)
+		conn_set_peer_timeout(&s->conn, peer_timeout_ms);
 	if (move_to_worker < 0)
 		return;
 	struct moved *m = calloc(1, sizeof *m);
@@ -181,6 +188,56 @@ Test(conn, a_peer_that_takes_nothing_is_noticed) {
 	cr_assert_eq(write(fd, "go", 2), 2);
 	wait_for_count(&closed, 1);
 	cr_assert_eq(atomic_load(&stalled), 1);
+	close(fd);
+	cr_assert_eq(workers_stop(&g, 5000), 0);
+}
+
+static void check_options(struct worker *w, void *context) {
+	struct session *s = context;
+	uv_os_fd_t fd;
+	unsigned alive = 0, idle = 0, interval = 0, timeout = 0;
+	socklen_t size = sizeof alive;
+	(void)w;
+	cr_expect_eq(uv_fileno(&s->conn.handle, &fd), 0);
+	getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &alive, &size);
+	getsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, &size);
+	getsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, &size);
+	getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, &size);
+	cr_expect_eq(alive, 1);
+	cr_expect_eq(idle, 5);
+	cr_expect_eq(interval, 2);
+	cr_expect_eq(timeout, 10000);
+	atomic_fetch_add(&checked, 1);
+}
+
+static int start_watching(struct worker *w, void *context) {
+	w->peer_timeout_ms = 10000;
+	return start(w, context);
+}
+
+Test(conn, the_workers_patience_with_peers_is_every_sockets) {
+	static const struct worker_hooks watching = {.start = start_watching, .stop = stop};
+	struct workers *g;
+	cr_assert_eq(workers_start(&g, 1, &watching, NULL), 0);
+	int fd = connect_to_it();
+	echo_once(fd);
+	call_on(workers_at(g, 0), check_options, newest);
+	wait_for_count(&checked, 1);
+	close(fd);
+	wait_for_count(&closed, 1);
+	cr_assert_eq(workers_stop(&g, 5000), 0);
+}
+
+/* The kernel's own judgement: no timer of ours runs. */
+Test(conn, the_kernel_ends_a_connection_whose_data_nobody_takes) {
+	struct workers *g;
+	bulk = 20000000;
+	peer_timeout_ms = 300;
+	cr_assert_eq(workers_start(&g, 1, &hooks, NULL), 0);
+	int fd = connect_to_it();
+	cr_assert_eq(write(fd, "go", 2), 2);
+	wait_for_count(&closed, 1);
+	cr_assert_eq(atomic_load(&vanished), 1);
 	close(fd);
 	cr_assert_eq(workers_stop(&g, 5000), 0);
 }

@@ -1,0 +1,194 @@
+"""The slate: a file's frames fill the gap while a stream waits for its publisher."""
+import re
+
+import flv
+import hls
+import media
+import pytest
+import rtmp
+import web
+from process import wait_until
+from weir import run_program
+
+STREAM = "streams/live/cam1"
+
+
+@pytest.fixture(scope="session")
+def slate(tmp_path_factory):
+    """A picture of another size than the clip's, with sound, a few seconds long."""
+    return media.make_clip(tmp_path_factory.mktemp("slate") / "slate.flv", seconds=3, size="160x90", bframes=0)
+
+
+@pytest.fixture(scope="session")
+def slate_tags(slate):
+    return flv.read_file(slate)
+
+
+def settings(slate, **more):
+    return {"stream.slate": slate, "stream.slate_after": "300ms", **{k.replace("__", "."): v for k, v in more.items()}}
+
+
+def publisher(node):
+    """Its protocol; None: nobody publishes, or the stream is not there."""
+    answer = web.request(node.http_port, f"/api/v1/{STREAM}")
+    return answer.json().get("publisher", {}).get("protocol") if answer.status == 200 else None
+
+
+def wait_slate(node, timeout=10):
+    wait_until(lambda: publisher(node) == "slate", timeout, "the slate plays")
+
+
+def next_config(viewer, timeout=10):
+    """The payload of the next AVC configuration."""
+    while True:
+        message = viewer.read_message(timeout)
+        if message.type == rtmp.VIDEO and message.tag().is_video_config():
+            return message.payload
+
+
+def config_of(tags):
+    return next(tag.payload for tag in tags if tag.is_video_config())
+
+
+def test_the_slate_fills_the_gap_and_a_publisher_ends_it(cluster, encoder, clip_tags, slate, slate_tags):
+    """Whatever ingest.second says, and from wherever it comes."""
+    made = cluster(origin=settings(slate, ingest__second="reject"))
+    first = encoder(made.origin.rtmp_port)
+    with rtmp.Client(made.edge.rtmp_port) as viewer:
+        viewer.play("cam1")
+        assert next_config(viewer) == config_of(clip_tags)
+        before = viewer.next_frame(10)
+        first.close()
+        assert next_config(viewer) == config_of(slate_tags)
+        seen = [viewer.next_frame(10, wanted=flv.Tag.is_keyframe)]
+        assert seen[0].timestamp > before.timestamp, "time goes on"
+        assert publisher(made.origin) == "slate"
+        # More than once round: configurations are not told again, and nothing is said of repairs.
+        while seen[-1].timestamp - seen[0].timestamp < 7000:
+            seen.append(viewer.next_frame(10))
+        frames = [frame for frame in seen if frame.type == rtmp.VIDEO]
+        steps = [b.timestamp - a.timestamp for a, b in zip(frames, frames[1:])]
+        assert 0 < min(steps) and max(steps) < 150, "the picture goes on evenly"
+        warnings = [one["what"] for one in made.origin.api(STREAM)["warnings"]]
+        with rtmp.Client(made.origin.rtmp_port, source="127.0.0.2") as second:
+            assert second.publish("cam1") == "NetStream.Publish.Start"
+            for tag in clip_tags[:90]:
+                second.send_tag(tag)
+            assert next_config(viewer) == config_of(clip_tags)
+            after = viewer.next_frame(10, wanted=flv.Tag.is_keyframe)
+            assert after.timestamp > seen[-1].timestamp
+            assert publisher(made.origin) == "rtmp"
+        wait_slate(made.origin)
+    assert warnings == [], "the slate needs no repair"
+
+
+def test_the_stream_ends_with_its_grace_though_the_slate_plays(cluster, encoder, slate):
+    made = cluster(origin=settings(slate, stream__grace="3s"))
+    first = encoder(made.origin.rtmp_port)
+    with rtmp.Client(made.edge.rtmp_port) as viewer:
+        viewer.play("cam1")
+        viewer.next_frame(10)
+        first.close()
+        wait_slate(made.origin)
+        codes = []
+        while "NetStream.Play.UnpublishNotify" not in codes:
+            codes.append(viewer.wait_status(10)["code"])
+    made.origin.wait_metric("weir_streams", 0)
+    made.origin.wait_metric("weir_publishers", 0)
+    made.origin.wait_metric("weir_logs", 0)
+
+
+def test_a_publisher_that_comes_back_soon_is_not_interrupted(cluster, encoder, slate):
+    made = cluster(origin=settings(slate, stream__slate_after="10m"))
+    first = encoder(made.origin.rtmp_port)
+    wait_until(lambda: publisher(made.origin) == "rtmp", 10, "it publishes")
+    first.close()
+    wait_until(lambda: made.origin.api(STREAM)["state"] == "waiting", 5, "the stream waits")
+    encoder(made.origin.rtmp_port)
+    wait_until(lambda: publisher(made.origin) == "rtmp", 10, "it publishes again")
+    assert not made.origin.log_lines("the slate fills the gap")
+
+
+@pytest.mark.parametrize("kind", ["flv", "rtmp", "hls of TS"])
+def test_ffmpeg_decodes_across_the_slate_without_a_word(cluster, children, encoder, slate, kind):
+    made = cluster(origin=settings(slate, package__segment="1s"))
+    first = encoder(made.origin.rtmp_port)
+    url = f"http://127.0.0.1:{made.edge.http_port}/live/cam1/ts/index.m3u8" if kind == "hls of TS" else \
+        getattr(made.edge, kind)()
+    player = children.start("player", [*media.FFMPEG, "-v", "info", "-i", url, "-map", "0:v", "-map", "0:a",
+                                       "-vf", "scale=64:36,showinfo", "-f", "null", "-"])
+
+    def shown():
+        return len(re.findall(r"Parsed_showinfo_1.* n: *\d+", player.text()))
+
+    def plays_on(frames, what):
+        before = shown()
+        wait_until(lambda: shown() > before + frames, 30, what)
+
+    plays_on(30, "the player shows the publisher's picture")
+    first.close()
+    wait_slate(made.origin)
+    plays_on(90, "the player shows the slate, round and round")
+    encoder(made.origin.rtmp_port)
+    wait_until(lambda: publisher(made.origin) == "rtmp", 10, "the publisher is back")
+    plays_on(120, "the player shows the publisher again")
+    assert player.running()
+    player.stop()
+    complaints = [line for line in player.text().splitlines() if re.search(r"error|invalid|corrupt|non-existing|missing "
+                                                                           r"picture|concealing", line, re.I)]
+    assert complaints == []
+
+
+def test_hls_players_get_the_slates_initialisation_and_a_discontinuity(cluster, encoder, slate, tmp_path):
+    made = cluster(origin=settings(slate, package__segment="1s"))
+    first = encoder(made.origin.rtmp_port)
+    player = hls.Player(made.edge)
+    path = player.tracks()["v"]
+    before = player.media(path)
+    first.close()
+    wait_slate(made.origin)
+    all_seen = {}
+
+    def look():
+        playlist = player.media(path)
+        for one in playlist.segments:
+            if one.msn in all_seen or one.msn < before.last:
+                continue
+            all_seen[one.msn] = one
+            if not one.gap:
+                file = tmp_path / f"{one.msn}.mp4"
+                file.write_bytes(player.fetch(path, one.init) + player.fetch(path, one.uri))
+        return playlist
+
+    wait_until(lambda: look().last >= before.last + 4, 20, "segments of the slate")
+    encoder(made.origin.rtmp_port)
+    wait_until(lambda: publisher(made.origin) == "rtmp", 10, "the publisher is back")
+    back = look().last
+    after = wait_until(lambda: (lambda one: one if one.last >= back + 4 else None)(look()), 20, "segments of the publisher")
+    inits = []
+    for msn in sorted(all_seen):
+        one = all_seen[msn]
+        if one.gap:
+            continue
+        if not inits or inits[-1] != one.init:
+            assert not inits or one.discontinuity, f"{one.msn} has another init"
+            inits.append(one.init)
+        assert media.decode_complaints(str(tmp_path / f"{msn}.mp4"), 10) == ""
+    assert len(inits) == 3, "publisher, slate, publisher"
+    numbers = sorted(all_seen)
+    assert numbers == list(range(numbers[0], numbers[-1] + 1))
+    assert after.discontinuity_sequence <= 2
+
+
+def test_a_file_that_cannot_be_played_is_refused_at_the_start(tmp_path, clip):
+    broken = tmp_path / "broken.flv"
+    broken.write_bytes(clip.read_bytes()[:-100])
+    text = tmp_path / "text.flv"
+    text.write_text("no film")
+    for path, why in ((tmp_path / "none.flv", "No such file"), (broken, "cut short"), (text, "no FLV file")):
+        for option in ([], ["--check"]):
+            done = run_program("origin", *option, "--set", f"stream.slate={path}")
+            assert done.returncode == 1, done
+            assert f"stream.slate: {path} cannot be used: " in done.stderr and why in done.stderr
+    done = run_program("origin", "--check", "--set", f"stream.slate={clip}")
+    assert done.returncode == 0, done.stderr
