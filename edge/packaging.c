@@ -37,6 +37,12 @@ static void note_usage(struct packaging *p, struct segment_usage now) {
 	p->usage = now;
 }
 
+static void note_irregular(struct packaging *p) {
+	uint64_t now = packager_irregular(p->packager);
+	metric_add(M_PARTS_GIVEN_UP, (int64_t)(now - p->irregular));
+	p->irregular = now;
+}
+
 static void unlist(struct packaging *p) {
 	if (p->hh.tbl)
 		HASH_DEL(p->edge->packagings.table, p);
@@ -68,6 +74,7 @@ static void look_again(struct packaging *p) {
 	p->changed = false;
 	packaging_forget_texts(p);
 	note_usage(p, segment_store_usage(p->store));
+	note_irregular(p);
 	list_init(&pending);
 	list_splice(&pending, &p->asks);
 	while (!list_empty(&pending)) {

@@ -46,6 +46,7 @@ struct packaging {
 	struct timer sweep;
 	uint64_t asked_ms, ended_ms;
 	struct segment_usage usage; /* as the metrics have it */
+	uint64_t irregular;         /* as the metrics have it: packager_irregular */
 	struct list ended_node;
 	UT_hash_handle hh;
 };

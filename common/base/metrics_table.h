@@ -33,6 +33,7 @@ METRIC(M_VIEWERS_DASH, GAUGE, "weir_viewers", "protocol=\"dash\"", "Viewers play
 METRIC(M_PACKAGED, GAUGE, "weir_packaged_streams", "", "Streams packaged for HLS and DASH")
 METRIC(M_SEGMENTS, GAUGE, "weir_segments", "", "Segments kept")
 METRIC(M_SEGMENT_BYTES, GAUGE, "weir_segment_bytes", "", "Bytes of media that kept segments refer to")
+METRIC(M_PARTS_GIVEN_UP, COUNTER, "weir_segments_without_parts_total", "", "Segments that listed no further parts, because their frames came too irregularly")
 METRIC(M_PACKAGE_FETCHES, COUNTER, "weir_package_fetches_total", "", "Fetches of history, or of what a link left out, for packaging")
 METRIC(M_SUBSCRIPTIONS, GAUGE, "weir_relay_subscriptions", "", "Streams sent to other nodes over the relay")
 METRIC(M_LOGS, GAUGE, "weir_logs", "", "Rendition logs, views and mirrors alive")

@@ -83,20 +83,25 @@ static int64_t delay_us(const struct dash *d, const struct dash_period *newest) 
 
 /* --- the head --- */
 
+/* How soon players look again. A segment that is announced before it begins becomes known in time if they look twice
+ * while the one before it is made; else how late it becomes known adds to the latency. */
+static int64_t update_us(const struct dash *d, const struct dash_period *newest) {
+	int64_t us = segment_length_us(newest_of(newest));
+	if (d->low_latency)
+		us = dash_foresees(d, &newest->runs[0]) ? us / 2 : part_us(newest);
+	return us > LEAST_UPDATE_MS * 1000 ? us : LEAST_UPDATE_MS * 1000;
+}
+
 static void put_live(struct dash *d, const struct dash_periods *p) {
 	const struct dash_period *oldest = &p->items[0], *newest = &p->items[p->count - 1];
-	int64_t length_us = segment_length_us(newest_of(newest)), part = part_us(newest);
+	int64_t part = part_us(newest);
 	int64_t target_us = (int64_t)segment_store_target(d->store) * SECOND_US;
-	/* How late a new segment becomes known adds to the latency. */
-	int64_t update_us = d->low_latency ? part : length_us;
-	if (update_us < LEAST_UPDATE_MS * 1000)
-		update_us = LEAST_UPDATE_MS * 1000;
 	buffer_append_string(d->out, " type=\"dynamic\" availabilityStartTime=\"");
 	dash_put_time(d->out, availability_start(d->store));
 	buffer_append_string(d->out, "\" publishTime=\"");
 	dash_put_time(d->out, d->options->now_us);
 	buffer_append_string(d->out, "\"");
-	put_duration_of(d->out, "minimumUpdatePeriod", update_us);
+	put_duration_of(d->out, "minimumUpdatePeriod", update_us(d, newest));
 	put_duration_of(d->out, "timeShiftBufferDepth",
 	                presentation_us(d, newest, newest->end_us) - presentation_us(d, oldest, oldest->first_us));
 	put_duration_of(d->out, "suggestedPresentationDelay", delay_us(d, newest));

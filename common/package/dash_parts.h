@@ -42,6 +42,11 @@ struct dash {
 	bool ended;
 };
 
+/* Whether the segment behind the open one is announced as well, for players that follow: they ask for it when its first
+ * part is there, without having to learn of it first. Only where segments come regularly: a player goes by the times
+ * that it was told. */
+bool dash_foresees(const struct dash *d, const struct dash_run *r);
+
 /* Adaptation sets of a period. */
 void dash_put_sets(struct dash *d, const struct dash_period *p);
 

@@ -15,8 +15,22 @@ static const struct segment *last_of(const struct dash_run *r) {
 
 /* --- SegmentTimeline --- */
 
+/* A frame or two: what comes so near to the moment expected is taken for regular. */
+enum { REGULAR_US = 50000 };
+
+/* The open one has the length of the one before it; that one's is a rule only where the one before had it too. */
+bool dash_foresees(const struct dash *d, const struct dash_run *r) {
+	if (!d->low_latency || r->count < 3 || last_of(r)->state != SEGMENT_OPEN)
+		return false;
+	const struct segment *const *s = (const struct segment *const *)&r->track->items[r->first + r->count - 3];
+	int64_t differ_us = segment_length_us(s[1]) - segment_length_us(s[0]);
+	return differ_us < REGULAR_US && differ_us > -REGULAR_US;
+}
+
 /* Ticks that a segment takes: up to the next one, where that is known. */
 static int64_t ticks_of(const struct dash_run *r, size_t i) {
+	if (i == r->count)
+		return us_to_ticks(segment_length_us(last_of(r)), last_of(r)->info->timescale);
 	const struct segment *s = r->track->items[r->first + i];
 	const struct segment *next = i + 1 < r->count ? r->track->items[r->first + i + 1] : NULL;
 	if (next)
@@ -27,14 +41,22 @@ static int64_t ticks_of(const struct dash_run *r, size_t i) {
 	return expected > s->duration ? expected : s->duration;
 }
 
+/* Where the segment begins; of the one that has yet to begin, where it would. */
+static int64_t start_of(const struct dash_run *r, size_t i) {
+	if (i < r->count)
+		return r->track->items[r->first + i]->start;
+	return last_of(r)->start + ticks_of(r, r->count - 1);
+}
+
 static void put_timeline(struct dash *d, const struct dash_run *r) {
+	size_t count = r->count + (dash_foresees(d, r) ? 1 : 0);
 	buffer_append_string(d->out, "<SegmentTimeline>\n");
-	for (size_t i = 0; i < r->count;) {
+	for (size_t i = 0; i < count;) {
 		int64_t ticks = ticks_of(r, i);
 		size_t same = 1;
-		while (i + same < r->count && ticks_of(r, i + same) == ticks)
+		while (i + same < count && ticks_of(r, i + same) == ticks)
 			same++;
-		buffer_printf(d->out, "<S t=\"%" PRId64 "\" d=\"%" PRId64 "\"", r->track->items[r->first + i]->start, ticks);
+		buffer_printf(d->out, "<S t=\"%" PRId64 "\" d=\"%" PRId64 "\"", start_of(r, i), ticks);
 		if (same > 1)
 			buffer_printf(d->out, " r=\"%zu\"", same - 1);
 		buffer_append_string(d->out, "/>\n");

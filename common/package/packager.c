@@ -211,7 +211,8 @@ static bool entry_sane(const struct packager *p, const struct entry *e) {
 	}
 	case ENTRY_MARK:
 		return time_sane(m->start, m->timescale) && m->number && m->number < INT64_MAX &&
-		       time_sane(m->anchor.media_us, 1000000) && time_sane(m->anchor.wall_us, 1000000);
+		       time_sane(m->anchor.media_us, 1000000) && time_sane(m->anchor.wall_us, 1000000) &&
+		       time_sane(m->period_us, 1000000) && m->period_us <= ticks_to_us(m->start, m->timescale);
 	case ENTRY_PROGRESS:
 		return time_sane(e->progress.time_us, 1000000);
 	case ENTRY_END:

@@ -1,21 +1,6 @@
 #include "common/package/segment_store_parts.h"
 
-#include "common/base/name.h"
-
 #include <stdlib.h>
-
-/* FNV-1a over all that a decoder is told, of every track: renditions share the revision, so they share their periods.
- */
-static uint32_t hash_configs(const struct tracks *t) {
-	uint64_t hash = 0;
-	for (size_t i = 0; i < t->count; i++) {
-		const struct track *k = &t->items[i];
-		uint64_t parts[] = {hash, k->id, k->fourcc,
-		                    k->config ? name_hash((const char *)k->config->data, k->config->size) : 0};
-		hash = name_hash((const char *)parts, sizeof parts);
-	}
-	return (uint32_t)(hash ^ hash >> 32);
-}
 
 static bool anchor_known(const struct segment_store *s, uint32_t revision) {
 	list_each (node, &s->periods)
@@ -24,17 +9,24 @@ static bool anchor_known(const struct segment_store *s, uint32_t revision) {
 	return false;
 }
 
-/* Nodes that came late have not seen a period's first mark. They begin it at its anchor, as those do that saw an anchor
- * begin; only what times are counted from must be the same on all nodes, and that is by the anchor in any case. */
+/* Where the period of a segment begins. Nodes that came late have not seen its first mark: the owner says it. An owner
+ * of an older release does not. Such nodes then begin it at its anchor, as those do that saw an anchor begin; what
+ * times are counted from is by the anchor in any case. */
+static int64_t period_start(const struct segment_store *s, const struct mark *m, int64_t start_us) {
+	if (m->period_us)
+		return m->period_us;
+	return !anchor_known(s, m->anchor.revision) && m->anchor.media_us < start_us ? m->anchor.media_us : start_us;
+}
+
 struct segment_period *segment_period_get(struct segment_store *s, const struct segment_begin *b) {
-	uint32_t configs = hash_configs(b->mark->tracks);
+	uint32_t configs = tracks_configs(b->mark->tracks);
 	int64_t start_us = ticks_to_us(b->mark->start, b->mark->timescale);
 	list_each (node, &s->periods) {
 		struct segment_period *p = list_entry(node, struct segment_period, node);
 		if (p->epoch == b->epoch && p->discontinuity == b->mark->discontinuity && p->configs == configs &&
 		    p->anchor.revision == b->mark->anchor.revision) {
-			/* A filled hole may begin it earlier, but not under readers. */
-			if (!s->published && start_us < p->start_us)
+			/* Where the owner does not tell, a filled hole may begin it earlier, but not under readers. */
+			if (!b->mark->period_us && !s->published && start_us < p->start_us)
 				p->start_us = start_us;
 			p->users++;
 			return p;
@@ -43,13 +35,11 @@ struct segment_period *segment_period_get(struct segment_store *s, const struct 
 	struct segment_period *p = malloc(sizeof *p);
 	if (!p)
 		return NULL;
-	if (!anchor_known(s, b->mark->anchor.revision) && b->mark->anchor.media_us < start_us)
-		start_us = b->mark->anchor.media_us;
 	*p = (struct segment_period){.epoch = b->epoch,
 	                             .discontinuity = b->mark->discontinuity,
 	                             .configs = configs,
 	                             .anchor = b->mark->anchor,
-	                             .start_us = start_us,
+	                             .start_us = period_start(s, b->mark, start_us),
 	                             .users = 1};
 	list_append(&s->periods, &p->node);
 	return p;

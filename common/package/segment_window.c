@@ -117,6 +117,7 @@ static int give_up_track(struct segment_track *t) {
 		                    .timescale = next->info->timescale,
 		                    .discontinuity = next->discontinuity,
 		                    .anchor = next->period->anchor,
+		                    .period_us = next->period->start_us,
 		                    .tracks = next->tracks};
 		struct segment_begin b = {.epoch = next->epoch, .mark = &mark, .track = next->info};
 		int err = segment_store_skip(t->store, &b, first, last, start_us, next->start_us);

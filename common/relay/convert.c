@@ -104,6 +104,7 @@ static void write_mark(struct buffer *out, const struct entry *e, uint64_t handl
 	h_body.anchor_revision = m->anchor.revision;
 	h_body.anchor_media_us = m->anchor.media_us;
 	h_body.anchor_wall_us = m->anchor.wall_us;
+	h_body.period_us = m->period_us;
 	RELAY_HEADER(h, mark, MARK);
 	relay_write(out, &h, (struct slice){0});
 }
@@ -292,6 +293,7 @@ static int read_mark(struct entry **out, const struct relay_message *m, struct t
 	                    .discontinuity = b->discontinuity,
 	                    .flags = b->flags,
 	                    .anchor = {b->anchor_revision, b->anchor_media_us, b->anchor_wall_us},
+	                    .period_us = b->period_us,
 	                    .tracks = tracks};
 	struct entry *e = entry_new_mark(&mark, b->time_us);
 	if (!e)

@@ -48,6 +48,8 @@ struct mark {
 	uint32_t discontinuity; /* discontinuity number */
 	uint32_t flags;
 	struct anchor anchor;
+	int64_t period_us; /* media time at which this stretch of one epoch, discontinuity number, anchor and configurations
+	                      began, for DASH; 0: its owner does not tell */
 	struct tracks *tracks; /* the revision in force from here on; a reference */
 };
 

@@ -26,6 +26,9 @@ struct timeline_run {
 	uint32_t discontinuity; /* the newest discontinuity number */
 	uint32_t next_track;    /* the newest track id given */
 	struct anchor anchor;
+	int64_t period_us;       /* of the newest mark (entry.h) */
+	uint32_t period_configs; /* that period's configurations, hashed */
+	uint32_t period_anchor;  /* and its anchor's revision */
 	uint32_t target_ms;
 };
 

@@ -49,6 +49,19 @@ static void count_mark(struct timeline *t, unsigned flags) {
 		timeline_warn(t, WARN_FORCED, "no keyframe came in time for a segment; it was cut without one");
 }
 
+/* Where the mark's period began. A period that begins with its anchor begins at the anchor. */
+static int64_t period_of(struct timeline *t, const struct mark *m, int64_t start_us) {
+	struct timeline_run *r = t->run;
+	uint32_t configs = tracks_configs(m->tracks);
+	bool same_anchor = r->period_us && m->anchor.revision == r->period_anchor;
+	if (same_anchor && t->marked && m->discontinuity == r->discontinuity && configs == r->period_configs)
+		return r->period_us;
+	r->period_configs = configs;
+	r->period_anchor = m->anchor.revision;
+	r->period_us = !same_anchor && m->anchor.media_us < start_us ? m->anchor.media_us : start_us;
+	return r->period_us;
+}
+
 /* `start` is in ticks of the key track's timescale. */
 static int emit_mark(struct timeline *t, uint32_t timescale, int64_t start, bool forced, int64_t wall_us) {
 	int64_t start_us = ticks_to_us(start, timescale);
@@ -65,6 +78,7 @@ static int emit_mark(struct timeline *t, uint32_t timescale, int64_t start, bool
 	                 .flags = flags,
 	                 .anchor = *timeline_anchor(t, start_us),
 	                 .tracks = tracks};
+	m.period_us = period_of(t, &m, start_us);
 	struct entry *e = entry_new_mark(&m, start_us);
 	tracks_unref(&tracks);
 	if (!e)

@@ -1,5 +1,7 @@
 #include "common/stream/tracks.h"
 
+#include "common/base/name.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,6 +66,18 @@ const struct track *tracks_key(const struct tracks *t, const char *rendition) {
 bool bytes_same(const struct bytes *a, const struct bytes *b) {
 	size_t na = a ? a->size : 0, nb = b ? b->size : 0;
 	return na == nb && (na == 0 || memcmp(a->data, b->data, na) == 0);
+}
+
+/* FNV-1a. */
+uint32_t tracks_configs(const struct tracks *t) {
+	uint64_t hash = 0;
+	for (size_t i = 0; i < t->count; i++) {
+		const struct track *k = &t->items[i];
+		uint64_t parts[] = {hash, k->id, k->fourcc,
+		                    k->config ? name_hash((const char *)k->config->data, k->config->size) : 0};
+		hash = name_hash((const char *)parts, sizeof parts);
+	}
+	return (uint32_t)(hash ^ hash >> 32);
 }
 
 bool track_same_config(const struct track *a, const struct track *b) {

@@ -62,5 +62,9 @@ void track_fini(struct track *t);
 /* True when both are NULL, or of the same bytes. */
 bool bytes_same(const struct bytes *a, const struct bytes *b);
 
+/* A hash of all that decoders are told, of every track: renditions share a revision, so they share what goes with it.
+ */
+uint32_t tracks_configs(const struct tracks *t);
+
 /* True when the same track has the same codec and the same configuration bytes in both. */
 bool track_same_config(const struct track *a, const struct track *b);

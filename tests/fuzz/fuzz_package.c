@@ -114,6 +114,8 @@ static void push_mark(struct run *r, uint8_t op) {
 	                 .tracks = r->tracks};
 	if (op & 128)
 		m.anchor = (struct anchor){next(&r->script), next_wide(&r->script), next_wide(&r->script)};
+	if (op & 64)
+		m.period_us = next_wide(&r->script);
 	push(r, entry_new_mark(&m, 0));
 }
 
