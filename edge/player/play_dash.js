@@ -26,6 +26,7 @@ class DashPlayback {
 				utcSynchronization: { enabled: true, useManifestDateHeaderTimeSource: false, defaultTimingSource: time },
 				liveCatchup: { enabled: true, maxDrift: 4, playbackRate: { min: -0.1, max: 0.1 } },
 				buffer: { bufferToKeep: 30 },
+				scheduling: { lowLatencyTimeout: 50 }, // ms between looks for the next segment; by default it looks without a pause
 			},
 		});
 		this.video = video;

@@ -73,7 +73,7 @@ def test_timelines_of_both_tracks_go_on_without_a_hole(live):
     def look():
         mpd = manifest(player)
         for kind, known in seen.items():
-            for number, start, length, url in segments(mpd, kind)[:-1]:
+            for number, start, length, url in segments(mpd, kind)[:-2]:  # the open one and the one behind it are guesses
                 assert known.setdefault(number, (start, length, url)) == (start, length, url)
         return len(seen["video"]) >= 5
 
@@ -84,6 +84,23 @@ def test_timelines_of_both_tracks_go_on_without_a_hole(live):
         for number in numbers[1:]:
             start, length, _ = known[number - 1]
             assert start + length == pytest.approx(known[number][0], abs=0.03)
+
+
+def test_the_next_segment_is_announced_before_it_begins_and_comes_as_announced(live):
+    made, player = live
+
+    def foreseen():
+        """One that is not there yet; the MPD's last but one is being made."""
+        listed = segments(manifest(player), "video")
+        number, start, _, url = listed[-1]
+        return len(listed) >= 4 and listed[-2][0] + 1 == number and (number, start, url)
+
+    number, start, url = wait_until(foreseen, 20, "some segments")
+    answer = player.get(url)  # waits until it has begun, and for all of it
+    assert answer.status == 200 and answer.body.startswith(b"\0\0\0") and b"moof" in answer.body
+    real = wait_until(lambda: next((one for one in segments(manifest(player), "video")[:-2] if one[0] == number), None), 10,
+                      "it is not the newest any more")
+    assert real[1] == pytest.approx(start, abs=0.05)
 
 
 def test_a_segment_is_sent_as_it_grows(live):

@@ -90,6 +90,7 @@ def test_every_edge_serves_the_same_bytes(cluster, nodes, encoder, irregular):
     finally:
         cable.close()
     assert lagging.metric("weir_package_fetches_total") >= 2, "history, and what the link left out"
+    assert made.edge.metric("weir_segments_without_parts_total") > 0, "its frames come irregularly"
     first, *others = collectors
     for other in others:
         shared = set(first.hashes) & set(other.hashes)
