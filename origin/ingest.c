@@ -32,6 +32,8 @@ struct ingest {
 	bool claiming; /* an answer is awaited; its candidate may have left */
 	bool again;    /* it was for the slate, and a publisher has come: it claims when the answer is there */
 	struct slate slate;
+	uint64_t gone_epoch; /* of another origin, which is dead: the slate claims after it. 0: not so */
+	int64_t gone_ms;
 	struct timer grace;
 	struct timeline_counts earlier;                      /* of epochs before */
 	struct ingest_warning warnings[INGEST_WARNINGS_MAX]; /* likewise */
@@ -138,6 +140,12 @@ static void on_grace_over(struct timer *t) {
 	stream_end(g->stream, "the publisher did not come back");
 }
 
+/* How long the stream may still wait; what runs already is not begun anew. */
+static void begin_grace(struct ingest *g) {
+	if (!timer_running(&g->grace) && timer_start(&g->grace, (uint64_t)g->stream->config->stream_grace))
+		on_grace_over(&g->grace);
+}
+
 static void close_timeline(struct ingest *g) {
 	if (!g->timeline)
 		return;
@@ -216,6 +224,17 @@ static void claimed_for_nobody(struct ingest *g, uint64_t epoch) {
 	stream_end(g->stream, "the publisher left");
 }
 
+/* The slate's claim to what a dead origin had. */
+static void answer_heir(struct ingest *g, const struct registry_claim *c) {
+	if (!g->gone_epoch)
+		return;
+	g->gone_epoch = 0;
+	if (c->epoch || c->passed)
+		heirs_forget(&g->origin->heirs, &g->stream->name);
+	if (!c->epoch)
+		slate_disarm(&g->slate); /* who is to try again, and when, the heirs know */
+}
+
 static void refuse(struct intake *i, const struct registry_claim *c) {
 	i->role = NULL;
 	intake_refuse(i, c->refusal ? PUBLISH_BAD_NAME : PUBLISH_UNAVAILABLE, c->refusal ? c->refusal : "out of memory");
@@ -227,6 +246,7 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	struct ingest *g = context;
 	struct intake *i = g->candidate;
 	g->claiming = false;
+	answer_heir(g, c);
 	if (g->again && i) {
 		g->epoch = g->stream->epoch = c->epoch ? c->epoch : g->epoch;
 		claim(g, i);
@@ -251,6 +271,12 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 		intake_stop(g->holder, PUBLISH_REPLACED, "another publisher took the name");
 	}
 	take_previous(g, c);
+	if (slate_is(&g->slate, i) && !g->run.run) { /* its grace was over already */
+		i->role = NULL;
+		registry_release(g->origin->registry, &g->stream->name, c->epoch);
+		stream_end(g->stream, "the publisher did not come back");
+		return;
+	}
 	g->holder = i;
 	if (begin_epoch(g, c->epoch)) {
 		g->holder = NULL;
@@ -265,6 +291,8 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	intake_accept(i, c->epoch);
 	tell_registry(g);
 	origin_announce(g->origin, &g->stream->name, c->epoch);
+	if (waits(g))
+		begin_grace(g);
 }
 
 static void claim(struct ingest *g, const struct intake *i) {
@@ -274,6 +302,8 @@ static void claim(struct ingest *g, const struct intake *i) {
 	struct registry_request request = {.publisher = i->request.remote,
 	                                   .policy = fills || config->ingest_second ? TAKEOVER_REJECT : TAKEOVER_NEWEST,
 	                                   .waiting = fills,
+	                                   .gone_epoch = fills ? g->gone_epoch : 0,
+	                                   .gone_ms = g->gone_ms,
 	                                   .stall_ms = config->ingest_stall,
 	                                   .silent_ms = silent_ms};
 	g->claiming = true;
@@ -281,9 +311,8 @@ static void claim(struct ingest *g, const struct intake *i) {
 	registry_claim(g->origin->registry, &g->stream->name, &request, on_claimed, g);
 }
 
-static struct ingest *ingest_get(struct intake *i) {
-	struct worker *w = streams_worker(i->streams);
-	struct stream *s = streams_get(w, &i->request.name);
+static struct ingest *ingest_get(struct worker *w, const struct stream_name *name) {
+	struct stream *s = streams_get(w, name);
 	if (!s || s->role)
 		return s ? s->role : NULL;
 	struct ingest *g = calloc(1, sizeof *g);
@@ -300,7 +329,7 @@ static struct ingest *ingest_get(struct intake *i) {
 }
 
 void ingest_publish(struct intake *i) {
-	struct ingest *g = ingest_get(i);
+	struct ingest *g = ingest_get(streams_worker(i->streams), &i->request.name);
 	if (!g) {
 		intake_refuse(i, PUBLISH_UNAVAILABLE, "out of memory, or limits.streams is reached");
 		return;
@@ -319,6 +348,16 @@ void ingest_publish(struct intake *i) {
 	i->role = g;
 	if (!g->claiming) /* else it gets the answer that one who left was waiting for */
 		claim(g, i);
+}
+
+void ingest_fill(struct worker *w, const struct stream_name *name, uint64_t epoch, int64_t dead_ms) {
+	struct stream *s = streams_find(w, name);
+	struct ingest *g = s && s->role ? NULL : ingest_get(w, name);
+	if (!g)
+		return;
+	g->gone_epoch = epoch;
+	g->gone_ms = dead_ms;
+	slate_begin(&g->slate);
 }
 
 /* --- while it lasts --- */
@@ -347,8 +386,7 @@ static void lost(struct ingest *g) {
 	log_info("stream waits for its publisher", log_str("stream", s->name.text), log_u64("run", g->run.run),
 	         log_u64("epoch", g->epoch), log_i64("grace_ms", s->config->stream_grace));
 	slate_arm(&g->slate);
-	if (!timer_running(&g->grace) && timer_start(&g->grace, (uint64_t)s->config->stream_grace))
-		on_grace_over(&g->grace);
+	begin_grace(g);
 }
 
 void ingest_unpublish(struct intake *i) {

@@ -25,6 +25,11 @@ void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoc
 /* Another origin, `holder`, claims the name with `epoch`: if that is newer than the one here, the same. */
 void ingest_newer(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder);
 
+/* Another origin had the name, of `epoch`, and is dead as far as can be seen from here: the slate fills the gap at this
+ * one if the map agrees, and has not heard of that origin for `dead_ms`. Where the stream is published already nothing
+ * happens. */
+void ingest_fill(struct worker *w, const struct stream_name *name, uint64_t epoch, int64_t dead_ms);
+
 enum { INGEST_WARNINGS_MAX = 24 };
 
 struct ingest_warning {

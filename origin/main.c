@@ -92,8 +92,15 @@ static void ask_peers(void *context, const struct stream_name *name, registry_lo
 static void on_announce(struct peers *p, const struct stream_name *name, uint64_t epoch, const char *node) {
 	struct origin *o = p->owner;
 	registry_note_epoch(&o->base.node->registry, epoch);
-	if (stream_home(o->base.worker, name) == o->base.worker)
-		ingest_newer(o->base.worker, name, epoch, node);
+	if (stream_home(o->base.worker, name) != o->base.worker)
+		return;
+	ingest_newer(o->base.worker, name, epoch, node);
+	heirs_heard(&o->heirs, name, epoch, node);
+}
+
+static void on_changed(void *context, const struct stream_name *name, uint64_t epoch) {
+	if (!epoch) /* it is over */
+		heirs_forget(&((struct origin *)context)->heirs, name);
 }
 
 static const struct peers_ops peers_ops = {.on_announce = on_announce};
@@ -117,8 +124,11 @@ static int start(struct node_worker *n) {
 	n->rtmp.play_refusal = "an origin takes streams in; play from an edge";
 	n->relay.take_publishers = true;
 	n->relay.greet = origin_greet;
-	struct registry_role callbacks = {.ask = ask_peers, .lost = on_lost, .nodes = on_nodes, .context = o};
+	struct registry_role callbacks = {
+	    .ask = ask_peers, .lost = on_lost, .changed = on_changed, .nodes = on_nodes, .context = o};
 	int err = peers_init(&o->peers, n->worker, &n->node->relay, &peers_ops, o);
+	if (!err)
+		heirs_init(&o->heirs, o);
 	return err ? err : registry_new(&o->registry, n->worker, &n->node->registry, &callbacks);
 }
 
@@ -126,6 +136,7 @@ static void stop(struct node_worker *n) {
 	struct origin *o = (struct origin *)n;
 	if (o->registry)
 		registry_stop(o->registry);
+	heirs_stop(&o->heirs);
 	peers_stop(&o->peers);
 }
 

@@ -52,9 +52,10 @@ static bool says(const redisReply *reply, const char *word) {
 
 int redis_answer_claim(struct redis_claim_answer *out, const redisReply *reply) {
 	if (says(reply, "refused")) {
-		const char *why = text_at(reply, 1);
-		*out = (struct redis_claim_answer){.refusal = why ? why : "the name is published already",
-		                                   .fight = text_at(reply, 2) != NULL};
+		const char *why = text_at(reply, 1), *more = text_at(reply, 2);
+		bool passed = more && strcmp(more, "passed") == 0;
+		*out = (struct redis_claim_answer){
+		    .refusal = why ? why : "the name is published already", .passed = passed, .fight = more && !passed};
 		return 0;
 	}
 	if (!says(reply, "granted") || !number_at(reply, 1))

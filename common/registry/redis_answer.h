@@ -29,6 +29,7 @@ struct redis_claim_answer {
 	struct registry_state previous; /* granted; epoch 0: nothing was known */
 	const char *refusal;            /* refused */
 	bool fight;                     /* refused: from now on the holder stays for a while */
+	bool passed;                    /* refused: it has not the epoch that was asked for */
 };
 
 /* 0, or UV_EPROTO: an error, or not the claim's answer. */

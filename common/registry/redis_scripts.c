@@ -18,6 +18,17 @@ static const char claim[] = NOW OWNER
     "local state = ARGV[16]\n"
     "local held = redis.call('HMGET', KEYS[1], 'publisher', 'credential', 'heard', 'takeovers', 'held_until')\n"
     "local takeovers = held[4] or ''\n"
+    /* For who finds the owner dead: a node's key is renewed each second, so what is left of its time tells since when
+     * it has not been heard. */
+    "if ARGV[17] ~= '0' then\n"
+    "  if old[3] ~= ARGV[17] then return {'refused', 'the name has passed on', 'passed'} end\n"
+    "  local key = nodes .. old[1]\n"
+    "  local there = redis.call('HGET', key, 'incarnation') == old[2]\n"
+    "  local left = there and redis.call('PTTL', key) or 0\n"
+    "  if there and ARGV[19] * 1000 - left < tonumber(ARGV[18]) then return {'refused', 'its origin is there, says the "
+    "map'} end\n"
+    "  old[4] = 'waiting'\n"
+    "end\n"
     /* A holder that waits, or whose process is gone, holds nothing. */
     "local live = old[4] == 'live'\n"
     "if live and mine then live = silent >= 0\n"

@@ -143,6 +143,10 @@ void claim_locally(struct registry *r, struct claiming *c) {
 		claim_answer(c, 0, NULL, NULL);
 		return;
 	}
+	if (c->gone_epoch) {
+		claim_answer(c, 0, NULL, "no map says that its origin is gone");
+		return;
+	}
 	if (k->live && c->silent_ms >= 0) {
 		struct takeover_question q = {.policy = c->policy,
 		                              .holder = k->publisher,
@@ -180,7 +184,9 @@ void registry_claim(struct registry *r, const struct stream_name *name, const st
 	                       .policy = request->policy,
 	                       .stall_ms = request->stall_ms,
 	                       .silent_ms = request->silent_ms,
-	                       .waiting = request->waiting};
+	                       .waiting = request->waiting,
+	                       .gone_epoch = request->gone_epoch,
+	                       .gone_ms = request->gone_ms};
 	snprintf(c->publisher, sizeof c->publisher, "%s", request->publisher ? request->publisher : "");
 	snprintf(c->credential, sizeof c->credential, "%s", request->credential ? request->credential : "");
 	list_append(&r->claims, &c->node);

@@ -39,14 +39,18 @@ struct registry_request {
 	const char *publisher;  /* its address with port */
 	const char *credential; /* NULL: none is configured */
 	enum takeover_policy policy;
-	int64_t stall_ms;  /* a holder silent for so long may be replaced by anybody */
-	int64_t silent_ms; /* of the holder, when it publishes to this node; -1: it does not */
-	bool waiting;      /* it only fills a gap: the name stays free for whoever publishes */
+	int64_t stall_ms;    /* a holder silent for so long may be replaced by anybody */
+	int64_t silent_ms;   /* of the holder, when it publishes to this node; -1: it does not */
+	bool waiting;        /* it only fills a gap: the name stays free for whoever publishes */
+	uint64_t gone_epoch; /* not 0: only if the map still has it of this epoch, and has not heard of its owner, however
+	                        it holds the name, */
+	int64_t gone_ms;     /* for so long; where no map can say, it is refused */
 };
 
 struct registry_claim {
 	uint64_t epoch;      /* granted; 0: not */
 	const char *refusal; /* not granted: why, for this call's time; NULL: out of memory */
+	bool passed;         /* not granted: the name is over, or has another epoch than `gone_epoch` */
 	bool known;          /* `previous` says something */
 	struct registry_state previous;
 };

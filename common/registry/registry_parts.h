@@ -37,6 +37,8 @@ struct claiming {
 	enum takeover_policy policy;
 	int64_t stall_ms, silent_ms;
 	bool waiting;
+	uint64_t gone_epoch;
+	int64_t gone_ms;
 	bool kept; /* the map was not tried yet: sent, or decided, as soon as that is known */
 	struct registry_claim answer;
 	char refusal[160];

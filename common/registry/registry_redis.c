@@ -145,6 +145,7 @@ static void on_claim_answer(void *context, const redisReply *reply) {
 	} else {
 		if (answer.fight)
 			claim_fought_over(c);
+		c->answer.passed = answer.passed;
 		claim_answer(c, 0, NULL, answer.refusal);
 	}
 }
@@ -156,7 +157,7 @@ static void on_claim(struct registry *r, struct claiming *c) {
 		return;
 	}
 	char key[KEY_SIZE], byte[8], floor[NUMBER_SIZE], ttl[8], host[PUBLISHER_SIZE], stall[NUMBER_SIZE],
-	    silent[NUMBER_SIZE], slack[NUMBER_SIZE];
+	    silent[NUMBER_SIZE], slack[NUMBER_SIZE], gone_epoch[NUMBER_SIZE], gone_ms[NUMBER_SIZE], node_ttl[8];
 	const struct config_app *app = config_app(r->shared->config, c->name.text, stream_name_app_size(&c->name));
 	stream_key(s, &c->name, key);
 	host_of(c->publisher, host);
@@ -166,6 +167,9 @@ static void on_claim(struct registry *r, struct claiming *c) {
 	snprintf(stall, sizeof stall, "%" PRId64, c->stall_ms);
 	snprintf(silent, sizeof silent, "%" PRId64, c->silent_ms);
 	snprintf(slack, sizeof slack, "%" PRId64, 2 * (int64_t)app->package_segment);
+	snprintf(gone_epoch, sizeof gone_epoch, "%" PRIu64, c->gone_epoch);
+	snprintf(node_ttl, sizeof node_ttl, "%d", NODE_TTL_S);
+	snprintf(gone_ms, sizeof gone_ms, "%" PRId64, c->gone_ms);
 	const char *arguments[] = {r->shared->node,
 	                           s->incarnation,
 	                           s->address,
@@ -181,7 +185,10 @@ static void on_claim(struct registry *r, struct claiming *c) {
 	                           silent,
 	                           slack,
 	                           s->node_prefix,
-	                           c->waiting ? "waiting" : "live"};
+	                           c->waiting ? "waiting" : "live",
+	                           gone_epoch,
+	                           gone_ms,
+	                           node_ttl};
 	size_t count = sizeof arguments / sizeof *arguments;
 	if (redis_run(&s->commands, SCRIPT_CLAIM, key, count, arguments, on_claim_answer, c))
 		claim_locally(r, c);

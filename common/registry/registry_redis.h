@@ -9,6 +9,8 @@
 
 enum { NUMBER_SIZE = 24, NODE_ADDRESS_SIZE = 300 };
 
+enum { NODE_TTL_S = 10 }; /* how long the map remembers a node that is not heard of */
+
 struct registry_redis {
 	struct registry base; /* first */
 	struct redis_client commands, hints;

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum { NODE_EVERY_MS = 1000, NODE_TTL_S = 10, NODES_EVERY_MS = 5000, NODES_SOON_MS = 20, NODES_MAX = 4096 };
+enum { NODE_EVERY_MS = 1000, NODES_EVERY_MS = 5000, NODES_SOON_MS = 20, NODES_MAX = 4096 };
 
 static bool is_announcer(const struct registry_redis *s) {
 	return s->base.worker->index == 0;
