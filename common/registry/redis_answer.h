@@ -53,6 +53,16 @@ int redis_answer_nodes(struct registry_node *out, size_t most, const redisReply 
 /* How many nodes an answer may name: room for redis_answer_nodes. */
 size_t redis_answer_nodes_count(const redisReply *reply);
 
+enum { REDIS_PLACE_SIZE = 300 };
+
+/* SENTINEL get-master-addr-by-name → an address as a user writes it. 0; UV_ENOENT: it knows no such master; UV_EPROTO.
+ */
+int redis_answer_master(char out[REDIS_PLACE_SIZE], const redisReply *reply);
+
+/* +switch-master's "NAME OLD-HOST OLD-PORT NEW-HOST NEW-PORT" → the new address. 0; UV_ENOENT: another master's;
+ * UV_EPROTO. */
+int redis_switch_read(char out[REDIS_PLACE_SIZE], struct slice payload, const char *name);
+
 struct redis_hint {
 	enum { REDIS_HINT_STREAM = 1, REDIS_HINT_NODE } kind;
 	struct stream_name name; /* of a stream, with its */

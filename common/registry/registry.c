@@ -22,6 +22,8 @@ void registry_shared_init(struct registry_shared *s, const struct config *config
 	atomic_init(&s->redis_away, false);
 	atomic_init(&s->highest_epoch, 0);
 	atomic_init(&s->draining, false);
+	atomic_init(&s->unusable_told, false);
+	s->unusable = NULL;
 	atomic_init(&s->announcer, NULL);
 	memset(s->on_worker, 0, sizeof s->on_worker);
 }

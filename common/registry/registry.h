@@ -74,6 +74,10 @@ struct registry_shared {
 	_Atomic bool redis_away;        /* it was told */
 	_Atomic uint64_t highest_epoch; /* of all that this node gave, saw or learned */
 	_Atomic bool draining;
+	/* Set before workers start, called once, on any of them: the map is one that can never be used, which was logged.
+	 * May be NULL. */
+	void (*unusable)(struct registry_shared *s);
+	_Atomic bool unusable_told;
 	_Atomic(struct worker *) announcer;      /* whose registry says that this node is there; NULL: none yet */
 	struct registry *on_worker[WORKERS_MAX]; /* each entry is that worker's alone; NULL: not there, or stopped */
 };

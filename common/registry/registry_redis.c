@@ -276,9 +276,39 @@ static void on_hints_down(void *context) {
 	(void)context; /* hints may be lost at any time */
 }
 
-static const struct redis_client_ops commands_ops = {.on_up = on_up, .on_down = on_down};
+/* --- where it is --- */
+
+static void on_find(void *context, struct redis_client *c) {
+	struct registry_redis *s = context;
+	if (redis_config_of(s)->registry_sentinels.count)
+		redis_sentinels_find(&s->sentinels, c);
+	else
+		redis_client_found(c, redis_config_of(s)->registry_redis, NULL);
+}
+
+static void on_switch(void *context, const char *master) {
+	struct registry_redis *s = context;
+	static const char why[] = "another server is the master now";
+	if (s->base.worker->index == 0)
+		log_info("redis: another server is the master now", log_str("redis", master));
+	redis_client_move(&s->commands, why);
+	redis_client_move(&s->hints, why);
+}
+
+static void on_unusable(void *context, const char *why) {
+	struct registry_shared *shared = ((struct registry_redis *)context)->base.shared;
+	if (atomic_exchange(&shared->unusable_told, true))
+		return;
+	log_error("the registry cannot be used", log_str("redis", ((struct registry_redis *)context)->commands.place),
+	          log_str("reason", why));
+	if (shared->unusable)
+		shared->unusable(shared);
+}
+
+static const struct redis_client_ops commands_ops = {
+    .on_up = on_up, .on_down = on_down, .find = on_find, .on_unusable = on_unusable};
 static const struct redis_client_ops hints_ops = {
-    .on_up = on_hints_up, .on_down = on_hints_down, .on_message = on_message};
+    .on_up = on_hints_up, .on_down = on_hints_down, .on_message = on_message, .find = on_find};
 
 static bool is_up(const struct registry *r, const char **why, bool *ever) {
 	const struct registry_redis *s = (const struct registry_redis *)r;
@@ -291,11 +321,22 @@ static bool is_up(const struct registry *r, const char **why, bool *ever) {
 
 int registry_redis_start(struct registry *r) {
 	struct registry_redis *s = redis_of(r);
-	int err = redis_client_init(&s->commands, r->worker, redis_config_of(s), redis_scripts, NULL,
-	                            &r->shared->redis_away, &commands_ops, s);
+	const struct config_node *c = redis_config_of(s);
+	struct redis_client_options options = {.user = c->registry_redis_user,
+	                                       .password = c->registry_redis_password,
+	                                       .user_key = "registry.redis_user",
+	                                       .password_key = "registry.redis_password",
+	                                       .db = c->registry_redis_db,
+	                                       .timeout_ms = (uint64_t)c->registry_timeout,
+	                                       .scripts = redis_scripts,
+	                                       .away = &r->shared->redis_away};
+	int err = c->registry_sentinels.count ? redis_sentinels_init(&s->sentinels, r->worker, c, on_switch, s) : 0;
 	if (!err)
-		err = redis_client_init(&s->hints, r->worker, redis_config_of(s), NULL, s->channel, &r->shared->redis_away,
-		                        &hints_ops, s);
+		err = redis_client_init(&s->commands, r->worker, &options, &commands_ops, s);
+	options.scripts = NULL;
+	options.channel = s->channel;
+	if (!err)
+		err = redis_client_init(&s->hints, r->worker, &options, &hints_ops, s);
 	if (!err)
 		err = timer_start(&s->renew, RENEW_EVERY_MS);
 	return err;
@@ -313,6 +354,7 @@ static void on_stop(struct registry *r) {
 	redis_nodes_stop(s);
 	redis_client_stop(&s->commands);
 	redis_client_stop(&s->hints);
+	redis_sentinels_stop(&s->sentinels);
 }
 
 static void on_free(struct registry *r) {
