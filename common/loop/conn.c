@@ -320,6 +320,13 @@ int conn_try_writev(struct conn *c, const struct conn_slice *slices, size_t coun
 	return (int)count;
 }
 
+int conn_try_write(struct conn *c, const uint8_t *data, size_t size) {
+	uv_buf_t buf = uv_buf_init((char *)data, (unsigned)size);
+	if (!can_send(c))
+		return UV_ENOTCONN;
+	return c->tls || c->writing || conn_queued(c) ? 0 : write_now(c, &buf, 1);
+}
+
 bool conn_blocked(const struct conn *c) {
 	return c->writing;
 }

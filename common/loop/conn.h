@@ -118,6 +118,10 @@ int conn_send_slice(struct conn *c, const struct conn_slice *s);
  */
 int conn_try_writev(struct conn *c, const struct conn_slice *slices, size_t count);
 
+/* Sends now what the kernel takes of `data`, and keeps nothing. How many bytes that was, or a negative code; 0 also
+ * where something is queued or blocked, and with TLS, which would not know what to do with a rest that is not kept. */
+int conn_try_write(struct conn *c, const uint8_t *data, size_t size);
+
 /* From now on a peer that takes nothing of what waits for it for `ms` has on_end told. A timer runs only while
  * something waits. */
 void conn_watch_stall(struct conn *c, uint32_t ms);

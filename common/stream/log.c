@@ -38,7 +38,9 @@ static void wake_readers(struct turn_task *task) {
 static void flush(struct turn_task *task) {
 	struct log *l = list_entry(task, struct log, flush);
 	pace_flushed(&l->pace);
+	joined_make(l);
 	wake_all(&l->paced);
+	joined_drop(l);
 }
 
 static void on_pace_due(struct timer *t) {

@@ -14,6 +14,7 @@
 #include "common/base/counted.h"
 #include "common/base/list.h"
 #include "common/loop/worker.h"
+#include "common/stream/joined.h"
 #include "common/stream/pace.h"
 
 #include <stdbool.h>
@@ -57,7 +58,8 @@ struct log {
 	struct turn_task wake;
 	struct list paced; /* cursors that wait for a flush: viewers that have all there was at the last one */
 	struct turn_task flush;
-	struct pace pace; /* when that comes */
+	struct pace pace;     /* when that comes */
+	struct joined joined; /* what it brings */
 };
 
 /* Allocates nothing yet. `w`'s turn end wakes the readers. */

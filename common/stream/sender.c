@@ -101,6 +101,55 @@ static bool send_batch(struct sender *s) {
 	return true;
 }
 
+/* The flush in one piece went in part: `sent` bytes of it, more than none. Of the item that was cut the conn keeps the
+ * rest, by a reference to that item alone. True when there may be more to send. */
+static bool pass_sent(struct sender *s, size_t sent) {
+	const struct log *l = s->cursor.log;
+	for (;; s->cursor.position++) {
+		const struct bytes *block = (const struct bytes *)log_at(l, s->cursor.position)->object;
+		size_t size = block ? block->size : 0;
+		if (sent < size)
+			break;
+		sent -= size;
+	}
+	if (sent == 0)
+		return true;
+	struct bytes *cut = (struct bytes *)log_at(l, s->cursor.position)->object;
+	int gone = conn_try_writev(s->conn, &(struct conn_slice){cut->data + sent, cut->size - sent, cut}, 1);
+	if (gone < 0) {
+		fail(s, gone);
+		return false;
+	}
+	s->cursor.position++;
+	if (!blocked(s))
+		return true;
+	cursor_pause(&s->cursor);
+	return false;
+}
+
+/* As send_batch, of what the log's flush has joined. */
+static bool send_joined(struct sender *s, const struct joined *j) {
+	int sent = conn_try_write(s->conn, j->block->data, j->block->size);
+	if (sent == 0)
+		return send_batch(s);
+	if (sent < 0) {
+		fail(s, sent);
+		return false;
+	}
+	metric_inc(M_SENDER_WRITES);
+	metric_add(M_SENDER_BLOCKS, j->count);
+	if ((size_t)sent < j->block->size)
+		return pass_sent(s, (size_t)sent);
+	s->cursor.position = j->to;
+	return true;
+}
+
+static bool send_more(struct sender *s) {
+	const struct joined *j = &s->cursor.log->joined;
+	bool fits = j->block && j->from == s->cursor.position && s->conn && !s->need_head;
+	return fits ? send_joined(s, j) : send_batch(s);
+}
+
 static void on_ready(struct cursor *c) {
 	struct sender *s = sender_of(c);
 	const struct log_item *item;
@@ -121,7 +170,7 @@ static void on_ready(struct cursor *c) {
 		int err = begin(s, item->flags);
 		if (err)
 			fail(s, err);
-		if (err || !send_batch(s))
+		if (err || !send_more(s))
 			return;
 	}
 }
