@@ -5,9 +5,6 @@
 #include "common/stream/marker.h"
 #include "origin/announce.h"
 #include "origin/origin.h"
-#include "origin/replica.h"
-#include "origin/replicas.h"
-#include "origin/run.h"
 #include "origin/slate.h"
 
 #include <stdio.h>
@@ -24,9 +21,6 @@
  *          |           | was answered
  *
  * A slate (slate.h) may be the holder or the candidate while the stream waits: it holds nothing against a publisher.
- *
- * A stream that is held here as a copy of another origin's (replica.h) has no ingest until a publisher comes; when its
- * claim is granted, the run goes on in the same log.
  */
 struct ingest {
 	struct stream *stream;
@@ -38,8 +32,9 @@ struct ingest {
 	bool claiming; /* an answer is awaited; its candidate may have left */
 	bool again;    /* it was for the slate, and a publisher has come: it claims when the answer is there */
 	struct slate slate;
+	uint64_t gone_epoch; /* of another origin, which is dead: the slate claims after it. 0: not so */
+	int64_t gone_ms;
 	struct timer grace;
-	struct replicas *replicas;                           /* NULL: none are wanted */
 	struct timeline_counts earlier;                      /* of epochs before */
 	struct ingest_warning warnings[INGEST_WARNINGS_MAX]; /* likewise */
 	size_t warning_count;
@@ -116,7 +111,6 @@ static void ingest_free(struct ingest *g) {
 	registry_forget(g->origin->registry, g);
 	timer_stop(&g->grace);
 	slate_disarm(&g->slate);
-	replicas_free(&g->replicas);
 	timeline_free(&g->timeline);
 	timeline_run_fini(&g->run);
 	if (g->holder)
@@ -146,6 +140,12 @@ static void on_grace_over(struct timer *t) {
 	stream_end(g->stream, "the publisher did not come back");
 }
 
+/* How long the stream may still wait; what runs already is not begun anew. */
+static void begin_grace(struct ingest *g) {
+	if (!timer_running(&g->grace) && timer_start(&g->grace, (uint64_t)g->stream->config->stream_grace))
+		on_grace_over(&g->grace);
+}
+
 static void close_timeline(struct ingest *g) {
 	if (!g->timeline)
 		return;
@@ -163,15 +163,11 @@ static void close_timeline(struct ingest *g) {
 void ingest_told_number(struct stream *s, uint64_t epoch, uint64_t number) {
 	enum { CLOCKS_DIFFER_S = 24 * 3600 };
 	struct ingest *g = s->role;
-	if ((g ? epoch == g->epoch : !s->replica) || number < s->segment_number)
+	if (!g || epoch == g->epoch || number < s->segment_number)
 		return;
 	if (number > marker_first_number(clock_wall_us() + CLOCKS_DIFFER_S * 1000000LL)) {
 		log_peer_warn("an edge has an impossible segment number; it is not followed", log_str("stream", s->name.text),
 		              log_u64("number", number));
-		return;
-	}
-	if (!g) { /* a copy: for when it is taken over */
-		s->told_number = number > s->told_number ? number : s->told_number;
 		return;
 	}
 	if (timeline_run_pass_number(&g->run, number))
@@ -181,23 +177,26 @@ void ingest_told_number(struct stream *s, uint64_t epoch, uint64_t number) {
 
 /* --- a publish begins --- */
 
-/* What other origins hold of it follows the epoch. */
-static void replicate(struct ingest *g) {
-	size_t wanted = (size_t)g->stream->config->stream_replicas;
-	if (g->replicas)
-		replicas_epoch(g->replicas, g->epoch);
-	else if (wanted)
-		g->replicas = replicas_new(g->origin, g->stream, g->epoch, wanted);
-	if (wanted && !g->replicas)
-		log_error("a stream has no replicas: out of memory", log_str("stream", g->stream->name.text));
-}
-
-/* The stream is ours, also if it was another's of which we held a copy: the run goes on behind all that is in its log.
- */
-static void take_over(struct ingest *g, const struct registry_claim *c) {
-	run_take(&g->run, c, g->stream->config, clock_wall_us());
-	if (replica_take(g->stream))
-		run_adopt(&g->run, g->stream);
+/* What the map knew of the name: the run goes on if its grace is not over, else its numbers must not be used again. */
+static void take_previous(struct ingest *g, const struct registry_claim *c) {
+	const struct registry_state *p = &c->previous;
+	const struct config_app *config = g->stream->config;
+	if (g->run.run || !c->known || !p->number)
+		return; /* our own run goes on, or nothing was known */
+	int64_t age_ms = (clock_wall_us() - p->wall_us) / 1000;
+	g->run.next_number = p->number + 2 + (age_ms > 0 ? (uint64_t)(age_ms / config->package_segment) : 0);
+	if (!p->run || age_ms > config->stream_grace) {
+		uint64_t seed = marker_first_number(clock_wall_us());
+		g->run.next_number = g->run.next_number > seed ? g->run.next_number : seed;
+		return;
+	}
+	g->run.last_number = p->number;
+	g->run.run = p->run;
+	g->run.base_us = p->base_us;
+	g->run.highest_us = p->highest_us;
+	g->run.discontinuity = p->discontinuity;
+	g->run.target_ms = p->target_ms;
+	g->run.next_track = p->track;
 }
 
 static int begin_epoch(struct ingest *g, uint64_t epoch) {
@@ -206,18 +205,8 @@ static int begin_epoch(struct ingest *g, uint64_t epoch) {
 	return g->timeline ? 0 : UV_ENOMEM;
 }
 
-static void lost(struct ingest *g);
-
 /* Granted, but who asked has left: the name stays with the holder, or waits, or nobody wants it. */
-static void claimed_for_nobody(struct ingest *g, const struct registry_claim *c) {
-	uint64_t epoch = c->epoch;
-	if (g->stream->replica) {
-		take_over(g, c);
-		g->epoch = g->stream->epoch = epoch;
-		replicate(g);
-		lost(g);
-		return;
-	}
+static void claimed_for_nobody(struct ingest *g, uint64_t epoch) {
 	if (g->holder) {
 		close_timeline(g);
 		if (begin_epoch(g, epoch))
@@ -235,14 +224,15 @@ static void claimed_for_nobody(struct ingest *g, const struct registry_claim *c)
 	stream_end(g->stream, "the publisher left");
 }
 
-/* Nobody has the name here, and nobody will. */
-static void abandon(struct ingest *g, const char *why) {
-	if (!g->stream->replica) {
-		stream_end(g->stream, why);
+/* The slate's claim to what a dead origin had. */
+static void answer_heir(struct ingest *g, const struct registry_claim *c) {
+	if (!g->gone_epoch)
 		return;
-	}
-	g->stream->role = NULL; /* it stays as a copy */
-	ingest_free(g);
+	g->gone_epoch = 0;
+	if (c->epoch || c->passed)
+		heirs_forget(&g->origin->heirs, &g->stream->name);
+	if (!c->epoch)
+		slate_disarm(&g->slate); /* who is to try again, and when, the heirs know */
 }
 
 static void refuse(struct intake *i, const struct registry_claim *c) {
@@ -256,6 +246,7 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	struct ingest *g = context;
 	struct intake *i = g->candidate;
 	g->claiming = false;
+	answer_heir(g, c);
 	if (g->again && i) {
 		g->epoch = g->stream->epoch = c->epoch ? c->epoch : g->epoch;
 		claim(g, i);
@@ -266,12 +257,12 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	if (!c->epoch) {
 		if (i)
 			refuse(i, c);
-		if (!g->holder && (g->stream->phase == STREAM_PENDING || g->stream->replica))
-			abandon(g, "nobody may publish it here");
+		if (!g->holder && g->stream->phase == STREAM_PENDING)
+			stream_end(g->stream, "nobody may publish it here");
 		return;
 	}
 	if (!i) {
-		claimed_for_nobody(g, c);
+		claimed_for_nobody(g, c->epoch);
 		return;
 	}
 	if (g->holder) {
@@ -279,7 +270,13 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 		g->holder->role = NULL;
 		intake_stop(g->holder, PUBLISH_REPLACED, "another publisher took the name");
 	}
-	take_over(g, c);
+	take_previous(g, c);
+	if (slate_is(&g->slate, i) && !g->run.run) { /* its grace was over already */
+		i->role = NULL;
+		registry_release(g->origin->registry, &g->stream->name, c->epoch);
+		stream_end(g->stream, "the publisher did not come back");
+		return;
+	}
 	g->holder = i;
 	if (begin_epoch(g, c->epoch)) {
 		g->holder = NULL;
@@ -294,7 +291,8 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	intake_accept(i, c->epoch);
 	tell_registry(g);
 	origin_announce(g->origin, &g->stream->name, c->epoch);
-	replicate(g);
+	if (waits(g))
+		begin_grace(g);
 }
 
 static void claim(struct ingest *g, const struct intake *i) {
@@ -304,6 +302,8 @@ static void claim(struct ingest *g, const struct intake *i) {
 	struct registry_request request = {.publisher = i->request.remote,
 	                                   .policy = fills || config->ingest_second ? TAKEOVER_REJECT : TAKEOVER_NEWEST,
 	                                   .waiting = fills,
+	                                   .gone_epoch = fills ? g->gone_epoch : 0,
+	                                   .gone_ms = g->gone_ms,
 	                                   .stall_ms = config->ingest_stall,
 	                                   .silent_ms = silent_ms};
 	g->claiming = true;
@@ -311,9 +311,8 @@ static void claim(struct ingest *g, const struct intake *i) {
 	registry_claim(g->origin->registry, &g->stream->name, &request, on_claimed, g);
 }
 
-static struct ingest *ingest_get(struct intake *i) {
-	struct worker *w = streams_worker(i->streams);
-	struct stream *s = streams_get(w, &i->request.name);
+static struct ingest *ingest_get(struct worker *w, const struct stream_name *name) {
+	struct stream *s = streams_get(w, name);
 	if (!s || s->role)
 		return s ? s->role : NULL;
 	struct ingest *g = calloc(1, sizeof *g);
@@ -330,7 +329,7 @@ static struct ingest *ingest_get(struct intake *i) {
 }
 
 void ingest_publish(struct intake *i) {
-	struct ingest *g = ingest_get(i);
+	struct ingest *g = ingest_get(streams_worker(i->streams), &i->request.name);
 	if (!g) {
 		intake_refuse(i, PUBLISH_UNAVAILABLE, "out of memory, or limits.streams is reached");
 		return;
@@ -349,6 +348,16 @@ void ingest_publish(struct intake *i) {
 	i->role = g;
 	if (!g->claiming) /* else it gets the answer that one who left was waiting for */
 		claim(g, i);
+}
+
+void ingest_fill(struct worker *w, const struct stream_name *name, uint64_t epoch, int64_t dead_ms) {
+	struct stream *s = streams_find(w, name);
+	struct ingest *g = s && s->role ? NULL : ingest_get(w, name);
+	if (!g)
+		return;
+	g->gone_epoch = epoch;
+	g->gone_ms = dead_ms;
+	slate_begin(&g->slate);
 }
 
 /* --- while it lasts --- */
@@ -377,8 +386,7 @@ static void lost(struct ingest *g) {
 	log_info("stream waits for its publisher", log_str("stream", s->name.text), log_u64("run", g->run.run),
 	         log_u64("epoch", g->epoch), log_i64("grace_ms", s->config->stream_grace));
 	slate_arm(&g->slate);
-	if (!timer_running(&g->grace) && timer_start(&g->grace, (uint64_t)s->config->stream_grace))
-		on_grace_over(&g->grace);
+	begin_grace(g);
 }
 
 void ingest_unpublish(struct intake *i) {
@@ -412,24 +420,10 @@ void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoc
 void ingest_newer(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder) {
 	const struct stream *s = streams_find(w, name);
 	const struct ingest *g = s ? s->role : NULL;
-	if (!g || !g->epoch || epoch <= g->epoch)
+	if (!g || epoch <= g->epoch)
 		return;
 	registry_yield(g->origin->registry, name, g->epoch);
 	ingest_lost(w, name, g->epoch, holder);
-}
-
-bool ingest_owns(struct worker *w, const struct stream_name *name) {
-	const struct stream *s = streams_find(w, name);
-	const struct ingest *g = s ? s->role : NULL;
-	return g && g->epoch;
-}
-
-void ingest_replicated(struct worker *w, const struct stream_name *name, const char *node, uint64_t epoch, bool held,
-                       const char *why) {
-	const struct stream *s = streams_find(w, name);
-	const struct ingest *g = s ? s->role : NULL;
-	if (g && g->replicas)
-		replicas_told(g->replicas, node, epoch, held, why);
 }
 
 void ingest_describe(const struct stream *s, struct ingest_info *out) {
@@ -437,7 +431,6 @@ void ingest_describe(const struct stream *s, struct ingest_info *out) {
 	*out = (struct ingest_info){0};
 	if (!g)
 		return;
-	out->replicas = g->replicas;
 	out->counts = g->earlier;
 	for (size_t i = 0; i < g->warning_count; i++)
 		add_warning(out->warnings, &out->warning_count, g->warnings[i].what, g->warnings[i].count);

@@ -25,12 +25,10 @@ void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoc
 /* Another origin, `holder`, claims the name with `epoch`: if that is newer than the one here, the same. */
 void ingest_newer(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder);
 
-/* True: the name is claimed here. */
-bool ingest_owns(struct worker *w, const struct stream_name *name);
-
-/* The origin `node` says whether it holds a copy of the stream (replicas.h). */
-void ingest_replicated(struct worker *w, const struct stream_name *name, const char *node, uint64_t epoch, bool held,
-                       const char *why);
+/* Another origin had the name, of `epoch`, and is dead as far as can be seen from here: the slate fills the gap at this
+ * one if the map agrees, and has not heard of that origin for `dead_ms`. Where the stream is published already nothing
+ * happens. */
+void ingest_fill(struct worker *w, const struct stream_name *name, uint64_t epoch, int64_t dead_ms);
 
 enum { INGEST_WARNINGS_MAX = 24 };
 
@@ -43,7 +41,6 @@ struct ingest_warning {
 struct ingest_info {
 	const char *publisher; /* its address; NULL: none */
 	const char *session, *protocol;
-	const struct replicas *replicas; /* NULL: none are wanted */
 	struct timeline_counts counts;
 	struct ingest_warning warnings[INGEST_WARNINGS_MAX];
 	size_t warning_count;

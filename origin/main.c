@@ -3,10 +3,7 @@
  */
 #include "origin/announce.h"
 #include "origin/ingest.h"
-#include "origin/messages.h"
 #include "origin/origin.h"
-#include "origin/replica.h"
-#include "origin/replicas.h"
 #include "origin/slate_file.h"
 
 #include "common/control/ask.h"
@@ -39,12 +36,6 @@ static void describe_stream(struct stream *s, json_t *object) {
 	for (size_t i = 0; i < info.warning_count; i++)
 		json_array_append_new(warnings, json_pack("{s:s, s:I}", "what", info.warnings[i].what, "count",
 		                                          (json_int_t)info.warnings[i].count));
-	const char *owner = replica_owner(s);
-	json_object_set_new(object, "role", json_string(owner ? "replica" : "owner"));
-	if (owner)
-		json_object_set_new(object, "owner", json_pack("{s:s, s:s}", "node", owner, "state", replica_state(s)));
-	else
-		json_object_set_new(object, "replicas", replicas_describe(info.replicas));
 	json_object_set_new(object, "warnings", warnings);
 	json_object_set_new(object, "timeline", describe_timeline(&info.counts));
 	if (info.publisher)
@@ -104,18 +95,12 @@ static void on_announce(struct peers *p, const struct stream_name *name, uint64_
 	if (stream_home(o->base.worker, name) != o->base.worker)
 		return;
 	ingest_newer(o->base.worker, name, epoch, node);
-	replica_newer(o, name, epoch, node);
+	heirs_heard(&o->heirs, name, epoch, node);
 }
 
-/* A hint of the map, who not being known. What we own it settles itself (on_lost). */
 static void on_changed(void *context, const struct stream_name *name, uint64_t epoch) {
-	struct origin *o = context;
-	if (stream_home(o->base.worker, name) == o->base.worker)
-		replica_newer(o, name, epoch, NULL);
-}
-
-static void on_finished(void *context, const struct stream_name *name, uint64_t epoch, enum registry_run run) {
-	replica_finished(context, name, epoch, run);
+	if (!epoch) /* it is over */
+		heirs_forget(&((struct origin *)context)->heirs, name);
 }
 
 static const struct peers_ops peers_ops = {.on_announce = on_announce};
@@ -139,14 +124,11 @@ static int start(struct node_worker *n) {
 	n->rtmp.play_refusal = "an origin takes streams in; play from an edge";
 	n->relay.take_publishers = true;
 	n->relay.greet = origin_greet;
-	n->relay.on_message = origin_on_message;
-	struct registry_role callbacks = {.ask = ask_peers,
-	                                  .lost = on_lost,
-	                                  .changed = on_changed,
-	                                  .finished = on_finished,
-	                                  .nodes = on_nodes,
-	                                  .context = o};
+	struct registry_role callbacks = {
+	    .ask = ask_peers, .lost = on_lost, .changed = on_changed, .nodes = on_nodes, .context = o};
 	int err = peers_init(&o->peers, n->worker, &n->node->relay, &peers_ops, o);
+	if (!err)
+		heirs_init(&o->heirs, o);
 	return err ? err : registry_new(&o->registry, n->worker, &n->node->registry, &callbacks);
 }
 
@@ -154,6 +136,7 @@ static void stop(struct node_worker *n) {
 	struct origin *o = (struct origin *)n;
 	if (o->registry)
 		registry_stop(o->registry);
+	heirs_stop(&o->heirs);
 	peers_stop(&o->peers);
 }
 
@@ -163,12 +146,7 @@ static void fini(struct node_worker *n) {
 	registry_free(&o->registry);
 }
 
-static void on_ended(struct stream *s) {
-	ingest_ended(s);
-	replica_ended(s);
-}
-
-static const struct streams_ops streams = {.ended = on_ended,
+static const struct streams_ops streams = {.ended = ingest_ended,
                                            .told_number = ingest_told_number,
                                            .publish = ingest_publish,
                                            .samples = ingest_samples,

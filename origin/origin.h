@@ -1,16 +1,18 @@
 /*
- * origin.h: an origin's worker: what node.h gives every worker, the registry's handle, its links to other origins.
+ * origin.h: an origin's worker: what node.h gives every worker, the registry's handle, its links to other origins, and
+ * what it knows of their streams.
  */
 #pragma once
 
 #include "common/control/node.h"
+#include "origin/heir.h"
 #include "origin/peers.h"
 
 struct origin {
 	struct node_worker base; /* first: the node knows this struct by it */
 	struct registry *registry;
 	struct peers peers;
-	struct replica *replicas; /* held here, a hash by name (replica.h) */
+	struct heirs heirs;
 };
 
 static inline struct origin *origin_of(struct worker *w) {

@@ -117,6 +117,11 @@ void slate_arm(struct slate *s) {
 	arm_timer(s, (uint64_t)s->config->stream_slate_after);
 }
 
+void slate_begin(struct slate *s) {
+	if (s->file && s->phase == SLATE_IDLE)
+		ask(s);
+}
+
 void slate_disarm(struct slate *s) {
 	timer_stop(&s->timer);
 	publisher_close(&s->publisher);

@@ -40,6 +40,9 @@ void slate_init(struct slate *s, struct worker *w, const struct slate_file *file
 /* The stream waits: in stream.slate_after the slate begins. Not idle: nothing happens. */
 void slate_arm(struct slate *s);
 
+/* It begins as soon as its claim is granted. Not idle: nothing happens. */
+void slate_begin(struct slate *s);
+
 /* It is not wanted, or not any more; also the end of its life. */
 void slate_disarm(struct slate *s);
 

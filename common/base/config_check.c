@@ -113,6 +113,10 @@ static void check_redis(struct config_build *b) {
 		config_mistake(b, NULL, "registry.redis_prefix: at most %d characters, and no space", PREFIX_MAX);
 	if (*n->registry_redis_user && !*n->registry_redis_password)
 		config_mistake(b, NULL, "registry.redis_user: needs registry.redis_password");
+	if (*n->registry_sentinel_user && !*n->registry_sentinel_password)
+		config_mistake(b, NULL, "registry.sentinel_user: needs registry.sentinel_password");
+	if (strpbrk(n->registry_sentinel_master, " \t"))
+		config_mistake(b, NULL, "registry.sentinel_master: no space");
 }
 
 void config_check(struct config_build *b) {

@@ -259,7 +259,8 @@ void config_row_expects(const struct config_row *row, struct buffer *out) {
 		buffer_printf(out, "HOST:PORT, [IPv6]:PORT or unix:PATH%s", or_empty);
 		break;
 	case CONFIG_TYPE_addresses:
-		buffer_printf(out, "a list of 1 to %d addresses HOST:PORT, [IPv6]:PORT or unix:PATH", CONFIG_LIST_MAX);
+		buffer_printf(out, "a list of %s to %d addresses HOST:PORT, [IPv6]:PORT or unix:PATH", *or_empty ? "0" : "1",
+		              CONFIG_LIST_MAX);
 		break;
 	case CONFIG_TYPE_strings:
 		buffer_printf(out, "a list of up to %d texts", CONFIG_LIST_MAX);

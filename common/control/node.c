@@ -174,6 +174,12 @@ static int64_t connection_limit(const struct config_node *c, uint64_t files) {
 
 /* --- running --- */
 
+/* The quick stop, for main to hear. */
+static void on_unusable(struct registry_shared *s) {
+	(void)s;
+	kill(getpid(), SIGINT);
+}
+
 static int wait_for_signal(const sigset_t *set) {
 	int signal = 0;
 	while (sigwait(set, &signal) != 0 || signal == SIGPIPE)
@@ -220,7 +226,7 @@ static int run(struct node *node) {
 	if (err)
 		node->shared = NULL; /* a worker may still read it */
 	logger_stop();
-	return err ? 1 : 0;
+	return err || atomic_load(&node->registry.unusable_told) ? 1 : 0;
 }
 
 /* Large blocks are mapped, and given back when they are freed, however large those before were: else glibc learns from
@@ -241,6 +247,7 @@ static int start(struct node *node) {
 	node->relay.role = node->role->relay_role;
 	node->relay.incarnation = (uint64_t)clock_wall_us();
 	registry_shared_init(&node->registry, node->config, node->relay.id, node->role->name, node->relay.incarnation);
+	node->registry.unusable = on_unusable;
 	logger_configure((enum log_level)c->logging_level, (enum log_format)c->logging_format, node->role->name,
 	                 node->relay.id);
 	return run(node);

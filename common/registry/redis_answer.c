@@ -1,5 +1,7 @@
 #include "common/registry/redis_answer.h"
 
+#include "common/loop/address.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,9 +54,10 @@ static bool says(const redisReply *reply, const char *word) {
 
 int redis_answer_claim(struct redis_claim_answer *out, const redisReply *reply) {
 	if (says(reply, "refused")) {
-		const char *why = text_at(reply, 1);
-		*out = (struct redis_claim_answer){.refusal = why ? why : "the name is published already",
-		                                   .fight = text_at(reply, 2) != NULL};
+		const char *why = text_at(reply, 1), *more = text_at(reply, 2);
+		bool passed = more && strcmp(more, "passed") == 0;
+		*out = (struct redis_claim_answer){
+		    .refusal = why ? why : "the name is published already", .passed = passed, .fight = more && !passed};
 		return 0;
 	}
 	if (!says(reply, "granted") || !number_at(reply, 1))
@@ -85,20 +88,12 @@ int redis_answer_progress(struct redis_progress_answer *out, const redisReply *r
 	return 0;
 }
 
-int redis_answer_finish(enum registry_run *out, const redisReply *reply) {
-	if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0 || reply->integer > 2)
-		return UV_EPROTO;
-	*out = (enum registry_run)reply->integer;
-	return 0;
-}
-
 int redis_answer_location(struct registry_location *out, const redisReply *reply) {
 	if (reply->type != REDIS_REPLY_ARRAY)
 		return UV_EPROTO;
 	uint64_t epoch = number_at(reply, 0);
 	const char *address = text_at(reply, 1);
-	*out = (struct registry_location){
-	    .found = address && epoch, .epoch = epoch, .address = address, .replicas = text_at(reply, 2)};
+	*out = (struct registry_location){.found = address && epoch, .epoch = epoch, .address = address};
 	return 0;
 }
 
@@ -137,6 +132,41 @@ int redis_answer_nodes(struct registry_node *out, size_t most, const redisReply 
 			out[found++] = n;
 	return (int)found;
 }
+
+/* --- what Sentinels say --- */
+
+/* "10.0.0.1" and "6379" → "10.0.0.1:6379"; IPv6 in brackets. */
+static int join_address(char out[REDIS_PLACE_SIZE], const char *host, const char *port) {
+	char joined[REDIS_PLACE_SIZE];
+	bool is_v6 = strchr(host, ':');
+	struct address a;
+	int n = snprintf(joined, sizeof joined, "%s%s%s:%s", is_v6 ? "[" : "", host, is_v6 ? "]" : "", port);
+	if (n >= REDIS_PLACE_SIZE || !*host || address_parse(&a, joined))
+		return UV_EPROTO;
+	memcpy(out, joined, sizeof joined);
+	return 0;
+}
+
+int redis_answer_master(char out[REDIS_PLACE_SIZE], const redisReply *reply) {
+	const char *host = text_at(reply, 0), *port = text_at(reply, 1);
+	if (reply->type == REDIS_REPLY_NIL)
+		return UV_ENOENT;
+	return host && port ? join_address(out, host, port) : UV_EPROTO;
+}
+
+int redis_switch_read(char out[REDIS_PLACE_SIZE], struct slice payload, const char *name) {
+	char text[1024], *rest = NULL, *words[5];
+	if (payload.size >= sizeof text)
+		return UV_EPROTO;
+	memcpy(text, payload.data, payload.size);
+	text[payload.size] = '\0';
+	for (size_t i = 0; i < 5; i++)
+		if (!(words[i] = strtok_r(i ? NULL : text, " ", &rest)))
+			return UV_EPROTO;
+	return strcmp(words[0], name) == 0 ? join_address(out, words[3], words[4]) : UV_ENOENT;
+}
+
+/* --- hints --- */
 
 static int read_stream_hint(struct redis_hint *out, char *text) {
 	char *rest = NULL, *name = strtok_r(text, " ", &rest), *epoch = strtok_r(NULL, " ", &rest),

@@ -29,6 +29,7 @@ struct redis_claim_answer {
 	struct registry_state previous; /* granted; epoch 0: nothing was known */
 	const char *refusal;            /* refused */
 	bool fight;                     /* refused: from now on the holder stays for a while */
+	bool passed;                    /* refused: it has not the epoch that was asked for */
 };
 
 /* 0, or UV_EPROTO: an error, or not the claim's answer. */
@@ -43,10 +44,7 @@ struct redis_progress_answer {
 /* 0 or UV_EPROTO. */
 int redis_answer_progress(struct redis_progress_answer *out, const redisReply *reply);
 
-/* 0 or UV_EPROTO. */
-int redis_answer_finish(enum registry_run *out, const redisReply *reply);
-
-/* HMGET of epoch, address and replicas. A name that is not there is found = false. 0 or UV_EPROTO. */
+/* HMGET of epoch and address. A name that is not there is found = false. 0 or UV_EPROTO. */
 int redis_answer_location(struct registry_location *out, const redisReply *reply);
 
 /* The nodes that are whole, at most `most` of them, into `out`. How many, or UV_EPROTO. */
@@ -54,6 +52,16 @@ int redis_answer_nodes(struct registry_node *out, size_t most, const redisReply 
 
 /* How many nodes an answer may name: room for redis_answer_nodes. */
 size_t redis_answer_nodes_count(const redisReply *reply);
+
+enum { REDIS_PLACE_SIZE = 300 };
+
+/* SENTINEL get-master-addr-by-name → an address as a user writes it. 0; UV_ENOENT: it knows no such master; UV_EPROTO.
+ */
+int redis_answer_master(char out[REDIS_PLACE_SIZE], const redisReply *reply);
+
+/* +switch-master's "NAME OLD-HOST OLD-PORT NEW-HOST NEW-PORT" → the new address. 0; UV_ENOENT: another master's;
+ * UV_EPROTO. */
+int redis_switch_read(char out[REDIS_PLACE_SIZE], struct slice payload, const char *name);
 
 struct redis_hint {
 	enum { REDIS_HINT_STREAM = 1, REDIS_HINT_NODE } kind;

@@ -1,4 +1,4 @@
-#include "common/registry/redis_client.h"
+#include "common/registry/redis_greeting.h"
 
 #include "common/base/logger.h"
 #include "common/base/metrics.h"
@@ -31,7 +31,11 @@ static struct redis_client *client_of(struct conn *conn) {
 }
 
 static const char *what(const struct redis_client *c) {
-	return c->channel ? "subscription" : "commands";
+	return c->options.channel ? "subscription" : "commands";
+}
+
+static bool keeps_map(const struct redis_client *c) {
+	return c->options.away;
 }
 
 /* --- down --- */
@@ -49,8 +53,7 @@ static void answer_all_lost(struct redis_client *c) {
 	}
 }
 
-/* The connection is of no use; it is closed and tried again later. */
-static void fail(struct redis_client *c, const char *why) {
+void redis_fail(struct redis_client *c, const char *why) {
 	if (c->failing || c->phase == REDIS_STOPPED)
 		return;
 	c->failing = true;
@@ -63,7 +66,16 @@ static void retry_later(struct redis_client *c) {
 	uint64_t delay = c->backoff_ms;
 	c->backoff_ms = 2 * delay < BACKOFF_MAX_MS ? 2 * delay : BACKOFF_MAX_MS;
 	if (timer_start(&c->retry, delay / 2 + random_below(delay / 2 + 1)))
-		log_error("redis is given up: out of memory", log_str("redis", c->config->registry_redis));
+		log_error("redis is given up: out of memory", log_str("redis", c->place));
+}
+
+/* Told once for all of a node's connections. */
+static void tell_away(struct redis_client *c) {
+	if (keeps_map(c) && !c->told && !atomic_exchange(c->options.away, true))
+		log_warn("redis cannot be used; it is tried again, and what runs goes on",
+		         log_str("redis", *c->place ? c->place : NULL), log_str("connection", what(c)),
+		         log_str("reason", c->why));
+	c->told = true;
 }
 
 static void went_down(struct redis_client *c) {
@@ -72,13 +84,9 @@ static void went_down(struct redis_client *c) {
 		return;
 	c->phase = REDIS_DOWN;
 	c->failing = false;
-	if (was_up)
+	if (was_up && keeps_map(c))
 		metric_dec(M_REGISTRY_UP);
-	if (!c->told && !atomic_exchange(c->away, true))
-		log_warn("redis cannot be used; it is tried again, and what runs goes on",
-		         log_str("redis", c->config->registry_redis), log_str("connection", what(c)),
-		         log_str("reason", c->why));
-	c->told = true;
+	tell_away(c);
 	retry_later(c);
 	c->tried = true;
 	answer_all_lost(c);
@@ -95,7 +103,7 @@ static void on_closed(struct conn *conn) {
 }
 
 static void on_end(struct conn *conn, int error) {
-	fail(client_of(conn), error == UV_EOF ? "the server closed the connection" : uv_strerror(error));
+	redis_fail(client_of(conn), error == UV_EOF ? "the server closed the connection" : uv_strerror(error));
 }
 
 /* --- sending --- */
@@ -111,11 +119,11 @@ static int transmit(struct redis_client *c, size_t count, const char *const *arg
 		return UV_ENOMEM;
 	int err = conn_send(&c->conn, b);
 	if (err)
-		fail(c, uv_strerror(err));
+		redis_fail(c, uv_strerror(err));
 	return err;
 }
 
-static int call(struct redis_client *c, size_t count, const char *const *arguments, redis_reply_fn fn, void *context) {
+int redis_call(struct redis_client *c, size_t count, const char *const *arguments, redis_reply_fn fn, void *context) {
 	struct call *k = calloc(1, sizeof *k);
 	int err = k ? transmit(c, count, arguments) : UV_ENOMEM;
 	if (err) {
@@ -130,7 +138,7 @@ static int call(struct redis_client *c, size_t count, const char *const *argumen
 }
 
 int redis_send(struct redis_client *c, size_t count, const char *const *arguments, redis_reply_fn fn, void *context) {
-	return c->phase == REDIS_UP && !c->failing ? call(c, count, arguments, fn, context) : UV_ENOTCONN;
+	return redis_client_up(c) ? redis_call(c, count, arguments, fn, context) : UV_ENOTCONN;
 }
 
 int redis_run(struct redis_client *c, unsigned index, const char *key, size_t count, const char *const *arguments,
@@ -173,21 +181,31 @@ static bool is_message(const redisReply *reply) {
 	       reply->element[2]->type == REDIS_REPLY_STRING;
 }
 
+/* What it means for the user, where Redis does not say which key it is about. */
+static void fail_by_answer(struct redis_client *c, const redisReply *reply) {
+	const char *key = strncmp(reply->str, "NOAUTH", 6) == 0   ? c->options.password_key
+	                  : strncmp(reply->str, "NOPERM", 6) == 0 ? c->options.user_key
+	                                                          : NULL;
+	char why[sizeof c->why];
+	snprintf(why, sizeof why, "%s%s%s", key ? key : "", key ? ": " : "", reply->str);
+	redis_fail(c, why);
+}
+
 static void take_answer(struct redis_client *c, const redisReply *reply) {
-	if (c->channel && is_message(reply)) {
+	if (c->options.channel && is_message(reply)) {
 		const redisReply *payload = reply->element[2];
 		c->ops->on_message(c->context, (struct slice){(const uint8_t *)payload->str, payload->len});
 		return;
 	}
 	if (list_empty(&c->calls)) {
-		fail(c, "an answer without a question");
+		redis_fail(c, "an answer without a question");
 		return;
 	}
 	bool fatal = is_fatal(reply);
 	if (reply->type == REDIS_REPLY_ERROR)
 		metric_inc(M_REGISTRY_ERRORS);
 	if (fatal)
-		fail(c, reply->str);
+		fail_by_answer(c, reply);
 	struct call *k = list_entry(c->calls.next, struct call, node);
 	list_remove(&k->node);
 	if (k->fn)
@@ -198,13 +216,13 @@ static void take_answer(struct redis_client *c, const redisReply *reply) {
 static void on_read(struct conn *conn, const uint8_t *data, size_t size) {
 	struct redis_client *c = client_of(conn);
 	if (redisReaderFeed(c->reader, (const char *)data, size) != REDIS_OK || c->reader->len > ANSWER_MAX) {
-		fail(c, "an answer is too large");
+		redis_fail(c, "an answer is too large");
 		return;
 	}
 	while (!c->failing && c->phase != REDIS_STOPPED) {
 		void *reply = NULL;
 		if (redisReaderGetReply(c->reader, &reply) != REDIS_OK) {
-			fail(c, *c->reader->errstr ? c->reader->errstr : "an answer that is none of Redis's");
+			redis_fail(c, *c->reader->errstr ? c->reader->errstr : "an answer that is none of Redis's");
 			return;
 		}
 		if (!reply)
@@ -216,65 +234,23 @@ static void on_read(struct conn *conn, const uint8_t *data, size_t size) {
 
 /* --- opening --- */
 
-static void on_greeted(void *context, const redisReply *reply) {
-	struct redis_client *c = context;
-	if (!reply)
-		return;
-	if (reply->type == REDIS_REPLY_ERROR)
-		fail(c, reply->str);
-}
-
-/* The scripts' answers come in their order. */
-static void on_loaded(void *context, const redisReply *reply) {
-	struct redis_client *c = context;
-	if (!reply)
-		return;
-	if (reply->type != REDIS_REPLY_STRING || reply->len != REDIS_SHA_SIZE - 1) {
-		fail(c, reply->type == REDIS_REPLY_ERROR ? reply->str : "a script was not loaded");
-		return;
-	}
-	unsigned i = 0;
-	while (i < REDIS_SCRIPTS_MAX - 1 && *c->sha[i])
-		i++;
-	memcpy(c->sha[i], reply->str, REDIS_SHA_SIZE);
-}
-
-/* The last answer of the greeting. */
-static void on_ready(void *context, const redisReply *reply) {
-	struct redis_client *c = context;
-	on_greeted(c, reply);
-	if (!reply || c->failing)
+void redis_greeted(struct redis_client *c) {
+	if (c->failing)
 		return;
 	c->phase = REDIS_UP;
-	if (c->told && atomic_exchange(c->away, false))
-		log_info("redis can be used again", log_str("redis", c->config->registry_redis));
+	if (keeps_map(c) && c->told && atomic_exchange(c->options.away, false))
+		log_info("redis can be used again", log_str("redis", c->place));
 	c->ever = c->tried = true;
 	c->told = false;
 	c->backoff_ms = FIRST_BACKOFF_MS;
-	metric_inc(M_REGISTRY_UP);
+	if (keeps_map(c))
+		metric_inc(M_REGISTRY_UP);
 	c->ops->on_up(c->context);
 }
 
-static int greet(struct redis_client *c) {
-	const struct config_node *config = c->config;
-	char db[16];
-	snprintf(db, sizeof db, "%lld", (long long)config->registry_redis_db);
-	int err = 0;
-	if (*config->registry_redis_password) {
-		bool user = *config->registry_redis_user;
-		const char *login[] = {"AUTH", config->registry_redis_user, config->registry_redis_password};
-		const char *password[] = {"AUTH", config->registry_redis_password};
-		err = call(c, user ? 3 : 2, user ? login : password, on_greeted, c);
-	}
-	if (!err && config->registry_redis_db)
-		err = call(c, 2, (const char *[]){"SELECT", db}, on_greeted, c);
-	memset(c->sha, 0, sizeof c->sha);
-	for (size_t i = 0; !err && c->scripts && c->scripts[i]; i++)
-		err = call(c, 3, (const char *[]){"SCRIPT", "LOAD", c->scripts[i]}, on_loaded, c);
-	if (!err)
-		err = c->channel ? call(c, 2, (const char *[]){"SUBSCRIBE", c->channel}, on_ready, c)
-		                 : call(c, 1, (const char *[]){"PING"}, on_ready, c);
-	return err;
+static void on_pong(void *context, const redisReply *reply) {
+	if (reply && reply->type == REDIS_REPLY_ERROR)
+		redis_fail(context, reply->str);
 }
 
 static void on_tick(struct timer *t) {
@@ -282,72 +258,93 @@ static void on_tick(struct timer *t) {
 	uint64_t now = worker_now_ms(c->worker);
 	if (!list_empty(&c->calls)) {
 		struct call *oldest = list_entry(c->calls.next, struct call, node);
-		if (now - oldest->sent_ms >= (uint64_t)c->config->registry_timeout) {
-			fail(c, "no answer in time");
+		if (now - oldest->sent_ms >= c->options.timeout_ms) {
+			redis_fail(c, "no answer in time");
 			return;
 		}
 	} else if (now - c->sent_ms >= PING_AFTER_MS) {
-		call(c, 1, (const char *[]){"PING"}, on_greeted, c);
+		redis_call(c, 1, (const char *[]){"PING"}, on_pong, c);
 	}
 	if (!c->failing && timer_start(&c->tick, TICK_MS))
-		fail(c, "out of memory");
+		redis_fail(c, "out of memory");
 }
 
 static void on_connect(struct conn *conn, int error) {
 	struct redis_client *c = client_of(conn);
 	if (!error)
-		error = greet(c);
+		error = redis_greet(c);
 	if (!error)
 		error = timer_start(&c->tick, TICK_MS);
 	if (error)
-		fail(c, uv_strerror(error));
+		redis_fail(c, uv_strerror(error));
 }
 
 static const struct conn_ops conn_ops = {
     .on_read = on_read, .on_end = on_end, .on_closed = on_closed, .on_connect = on_connect};
 
-static void on_retry(struct timer *t) {
-	struct redis_client *c = list_entry(t, struct redis_client, retry);
+static int connect_to(struct redis_client *c, const char *address) {
+	struct address to;
+	int err = address_parse(&to, address);
+	if (err)
+		return err;
 	c->reader = redis_answer_reader(&c->limit);
-	int err = c->reader ? conn_connect(&c->conn, c->worker, &c->to, (uint64_t)c->config->registry_timeout, &conn_ops)
-	                    : UV_ENOMEM;
-	if (!err) {
+	err = c->reader ? conn_connect(&c->conn, c->worker, &to, c->options.timeout_ms, &conn_ops) : UV_ENOMEM;
+	if (err && c->reader) {
+		redisReaderFree(c->reader);
+		c->reader = NULL;
+	}
+	return err;
+}
+
+void redis_client_found(struct redis_client *c, const char *address, const char *why) {
+	if (c->phase != REDIS_FINDING)
+		return;
+	snprintf(c->place, sizeof c->place, "%s", address ? address : "");
+	int err = address ? connect_to(c, address) : 0;
+	if (address && !err) {
 		c->phase = REDIS_OPENING;
 		return;
 	}
-	if (c->reader)
-		redisReaderFree(c->reader);
-	c->reader = NULL;
-	snprintf(c->why, sizeof c->why, "%s", uv_strerror(err));
+	snprintf(c->why, sizeof c->why, "%s", err ? uv_strerror(err) : why);
 	went_down(c);
+}
+
+static void on_retry(struct timer *t) {
+	struct redis_client *c = list_entry(t, struct redis_client, retry);
+	c->phase = REDIS_FINDING;
+	c->ops->find(c->context, c);
+}
+
+void redis_client_drop(struct redis_client *c, const char *why) {
+	if (c->phase == REDIS_OPENING || c->phase == REDIS_UP)
+		redis_fail(c, why);
+}
+
+void redis_client_move(struct redis_client *c, const char *why) {
+	c->backoff_ms = FIRST_BACKOFF_MS;
+	if (c->phase == REDIS_DOWN)
+		retry_later(c);
+	redis_client_drop(c, why);
 }
 
 /* --- life --- */
 
-int redis_client_init(struct redis_client *c, struct worker *w, const struct config_node *config,
-                      const char *const *scripts, const char *channel, _Atomic bool *away,
+int redis_client_init(struct redis_client *c, struct worker *w, const struct redis_client_options *options,
                       const struct redis_client_ops *ops, void *context) {
-	*c = (struct redis_client){.worker = w,
-	                           .config = config,
-	                           .scripts = scripts,
-	                           .channel = channel,
-	                           .away = away,
-	                           .ops = ops,
-	                           .context = context,
-	                           .backoff_ms = FIRST_BACKOFF_MS};
+	*c = (struct redis_client){
+	    .worker = w, .options = *options, .ops = ops, .context = context, .backoff_ms = FIRST_BACKOFF_MS};
 	snprintf(c->why, sizeof c->why, "not tried yet");
 	list_init(&c->calls);
 	timer_init(&c->retry, w, on_retry);
 	timer_init(&c->tick, w, on_tick);
-	int err = address_parse(&c->to, config->registry_redis);
-	return err ? err : timer_start(&c->retry, 0);
+	return timer_start(&c->retry, 0);
 }
 
 void redis_client_stop(struct redis_client *c) {
 	bool was_up = c->phase == REDIS_UP, open = was_up || c->phase == REDIS_OPENING;
 	if (c->phase == REDIS_STOPPED || !c->worker)
 		return;
-	if (was_up)
+	if (was_up && keeps_map(c))
 		metric_dec(M_REGISTRY_UP);
 	c->phase = REDIS_STOPPED;
 	timer_stop(&c->retry);

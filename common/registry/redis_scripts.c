@@ -18,6 +18,17 @@ static const char claim[] = NOW OWNER
     "local state = ARGV[16]\n"
     "local held = redis.call('HMGET', KEYS[1], 'publisher', 'credential', 'heard', 'takeovers', 'held_until')\n"
     "local takeovers = held[4] or ''\n"
+    /* For who finds the owner dead: a node's key is renewed each second, so what is left of its time tells since when
+     * it has not been heard. */
+    "if ARGV[17] ~= '0' then\n"
+    "  if old[3] ~= ARGV[17] then return {'refused', 'the name has passed on', 'passed'} end\n"
+    "  local key = nodes .. old[1]\n"
+    "  local there = redis.call('HGET', key, 'incarnation') == old[2]\n"
+    "  local left = there and redis.call('PTTL', key) or 0\n"
+    "  if there and ARGV[19] * 1000 - left < tonumber(ARGV[18]) then return {'refused', 'its origin is there, says the "
+    "map'} end\n"
+    "  old[4] = 'waiting'\n"
+    "end\n"
     /* A holder that waits, or whose process is gone, holds nothing. */
     "local live = old[4] == 'live'\n"
     "if live and mine then live = silent >= 0\n"
@@ -84,14 +95,6 @@ static const char release[] = OWNER "local epoch, channel, name = unpack(ARGV, 3
 /* What is compared is what others must know at once: a node's load is not among it. */
 #define KNOWN "redis.call('HMGET', KEYS[1], 'incarnation', 'address', 'http', 'region', 'zone', 'state')\n"
 
-static const char finish[] = OWNER "local epoch, channel, name, nodes = unpack(ARGV, 3, 6)\n"
-                                   "if not old[1] or not old[3] then return 1 end\n"
-                                   "if tonumber(old[3]) > tonumber(epoch) then return 0 end\n"
-                                   "if redis.call('HGET', nodes .. old[1], 'incarnation') == old[2] then return 2 end\n"
-                                   "redis.call('DEL', KEYS[1])\n"
-                                   "redis.call('PUBLISH', channel, 'stream ' .. name .. ' 0 ' .. ARGV[1])\n"
-                                   "return 1\n";
-
 static const char node[] =
     NOW "local id, incarnation, ttl, channel, nodes = unpack(ARGV, 1, 5)\n"
         "local before = " KNOWN "redis.call('HSET', KEYS[1], 'incarnation', incarnation, unpack(ARGV, 6))\n"
@@ -123,4 +126,4 @@ static const char nodes[] =
         "end\n"
         "return found\n";
 
-const char *const redis_scripts[] = {claim, progress, release, finish, node, leave, nodes, NULL};
+const char *const redis_scripts[] = {claim, progress, release, node, leave, nodes, NULL};

@@ -22,6 +22,8 @@ void registry_shared_init(struct registry_shared *s, const struct config *config
 	atomic_init(&s->redis_away, false);
 	atomic_init(&s->highest_epoch, 0);
 	atomic_init(&s->draining, false);
+	atomic_init(&s->unusable_told, false);
+	s->unusable = NULL;
 	atomic_init(&s->announcer, NULL);
 	memset(s->on_worker, 0, sizeof s->on_worker);
 }
@@ -91,12 +93,6 @@ struct record *record_get(struct registry *r, const struct stream_name *name) {
 	return NULL;
 }
 
-void record_free(struct registry *r, struct record *k) {
-	HASH_DELETE(hh, r->records, k);
-	free(k->replicas);
-	free(k);
-}
-
 /* --- claims --- */
 
 static void on_tell(struct turn_task *task) {
@@ -118,8 +114,6 @@ static void note_grant(struct claiming *c, struct record *k, uint64_t epoch, con
 	k->state = c->answer.known ? *previous : (struct registry_state){0};
 	k->state.epoch = epoch;
 	k->live = !c->waiting;
-	free(k->replicas);
-	k->replicas = NULL;
 	strcpy(k->publisher, c->publisher);
 	strcpy(k->credential, c->credential);
 }
@@ -149,6 +143,10 @@ void claim_locally(struct registry *r, struct claiming *c) {
 	const char *why = NULL;
 	if (!k) {
 		claim_answer(c, 0, NULL, NULL);
+		return;
+	}
+	if (c->gone_epoch) {
+		claim_answer(c, 0, NULL, "no map says that its origin is gone");
 		return;
 	}
 	if (k->live && c->silent_ms >= 0) {
@@ -188,7 +186,9 @@ void registry_claim(struct registry *r, const struct stream_name *name, const st
 	                       .policy = request->policy,
 	                       .stall_ms = request->stall_ms,
 	                       .silent_ms = request->silent_ms,
-	                       .waiting = request->waiting};
+	                       .waiting = request->waiting,
+	                       .gone_epoch = request->gone_epoch,
+	                       .gone_ms = request->gone_ms};
 	snprintf(c->publisher, sizeof c->publisher, "%s", request->publisher ? request->publisher : "");
 	snprintf(c->credential, sizeof c->credential, "%s", request->credential ? request->credential : "");
 	list_append(&r->claims, &c->node);
@@ -214,39 +214,19 @@ void registry_release(struct registry *r, const struct stream_name *name, uint64
 	struct record *k = owned(r, name, epoch);
 	if (!k)
 		return;
+	HASH_DELETE(hh, r->records, k);
 	r->backend->release(r, k);
-	record_free(r, k);
+	free(k);
 }
 
 void registry_yield(struct registry *r, const struct stream_name *name, uint64_t epoch) {
 	struct record *k = owned(r, name, epoch);
 	if (!k)
 		return;
+	HASH_DELETE(hh, r->records, k);
 	if (r->backend->yield)
 		r->backend->yield(r, k);
-	record_free(r, k);
-}
-
-void registry_replicas(struct registry *r, const struct stream_name *name, uint64_t epoch, const char *ids) {
-	struct record *k = owned(r, name, epoch);
-	char *copy = k && *ids ? strdup(ids) : NULL;
-	if (!k || (*ids && !copy))
-		return; /* without memory edges ask for it elsewhere */
-	free(k->replicas);
-	k->replicas = copy;
-	r->backend->progress(r, k);
-}
-
-void registry_finish(struct registry *r, const struct stream_name *name, uint64_t epoch) {
-	if (r->backend->finish && !r->stopped)
-		r->backend->finish(r, name, epoch);
-	else if (r->role.finished)
-		r->role.finished(r->role.context, name, epoch, REGISTRY_RUN_OVER);
-}
-
-void registry_keep(struct registry *r, const struct stream_name *name) {
-	if (r->backend->keep && !r->stopped)
-		r->backend->keep(r, name);
+	free(k);
 }
 
 /* --- locate --- */
@@ -432,7 +412,8 @@ void registry_free(struct registry **out) {
 	}
 	struct record *k, *next;
 	HASH_ITER(hh, r->records, k, next) {
-		record_free(r, k);
+		HASH_DELETE(hh, r->records, k);
+		free(k);
 	}
 	node_list_unref(&r->nodes);
 	r->backend->free(r);

@@ -23,7 +23,6 @@ struct record {
 	char publisher[PUBLISHER_SIZE], credential[CREDENTIAL_SIZE]; /* of the holder; empty credential: none */
 	bool live;                                                   /* it publishes to this node */
 	struct takeover_history takeovers;
-	char *replicas; /* ids of the origins that hold copies, each ended by a newline; NULL: nobody */
 	UT_hash_handle hh;
 };
 
@@ -38,6 +37,8 @@ struct claiming {
 	enum takeover_policy policy;
 	int64_t stall_ms, silent_ms;
 	bool waiting;
+	uint64_t gone_epoch;
+	int64_t gone_ms;
 	bool kept; /* the map was not tried yet: sent, or decided, as soon as that is known */
 	struct registry_claim answer;
 	char refusal[160];
@@ -62,10 +63,6 @@ struct registry_backend {
 	void (*release)(struct registry *, struct record *);
 	/* The record is about to be freed, and the map is not to be told. May be NULL. */
 	void (*yield)(struct registry *, struct record *);
-	/* Answers by role.finished, once; NULL: over. */
-	void (*finish)(struct registry *, const struct stream_name *name, uint64_t epoch);
-	/* NULL: nothing expires. */
-	void (*keep)(struct registry *, const struct stream_name *name);
 	/* Answers by search_answer, once. */
 	void (*locate)(struct registry *, struct search *);
 	/* What this node says of itself has changed. May be NULL. */
@@ -100,8 +97,6 @@ int registry_redis_start(struct registry *r);
 /* The record of that name, made if need be; NULL: out of memory. */
 struct record *record_get(struct registry *r, const struct stream_name *name);
 struct record *record_find(struct registry *r, const struct stream_name *name);
-/* Out of the table, and freed. */
-void record_free(struct registry *r, struct record *k);
 
 /* Decides by what this node knows, and answers. */
 void claim_locally(struct registry *r, struct claiming *c);

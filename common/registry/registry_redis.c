@@ -43,7 +43,8 @@ static void lose(struct registry *r, struct record *k, uint64_t newer, const cha
 	struct stream_name name = k->name;
 	uint64_t epoch = k->state.epoch;
 	registry_note_epoch(r->shared, newer);
-	record_free(r, k);
+	HASH_DELETE(hh, r->records, k);
+	free(k);
 	log_warn("another origin has the stream", log_str("stream", name.text), log_u64("epoch", epoch),
 	         log_u64("newer", newer), log_str("origin", holder));
 	if (r->role.lost)
@@ -97,8 +98,7 @@ static void on_progress(struct registry *r, struct record *k) {
 	                           /* field by field */
 	                           "state", k->live ? "live" : "waiting", "publisher", host, "credential", k->credential,
 	                           "run", n[0], "number", n[1], "wall_us", n[2], "highest_us", n[3], "base_us", n[4],
-	                           "discontinuity", n[5], "target_ms", n[6], "track", n[7], "replicas",
-	                           k->replicas ? k->replicas : ""};
+	                           "discontinuity", n[5], "target_ms", n[6], "track", n[7]};
 	size_t count = sizeof arguments / sizeof *arguments;
 	if (redis_run(&s->commands, SCRIPT_PROGRESS, key, count, arguments, on_progress_answer, t))
 		free(t);
@@ -127,44 +127,6 @@ static void on_release(struct registry *r, struct record *k) {
 	redis_run(&s->commands, SCRIPT_RELEASE, key, 5, arguments, NULL, NULL); /* lost: its TTL releases it */
 }
 
-/* --- of a copy --- */
-
-static void on_finish_answer(void *context, const redisReply *reply) {
-	struct told *t = context;
-	struct registry *r = t->registry;
-	enum registry_run run = REGISTRY_RUN_OVER;
-	if (reply && redis_answer_finish(&run, reply))
-		complain("redis did not say whether a run is over", &t->name, reply);
-	if (!r->stopped && r->role.finished)
-		r->role.finished(r->role.context, &t->name, t->epoch, run);
-	free(t);
-}
-
-static void on_finish(struct registry *r, const struct stream_name *name, uint64_t epoch) {
-	struct registry_redis *s = redis_of(r);
-	struct told *t = malloc(sizeof *t);
-	char key[KEY_SIZE], text[NUMBER_SIZE];
-	stream_key(s, name, key);
-	snprintf(text, sizeof text, "%" PRIu64, epoch);
-	const char *arguments[] = {r->shared->node, s->incarnation, text, s->channel, name->text, s->node_prefix};
-	if (t)
-		*t = (struct told){r, *name, epoch};
-	if (t && redis_run(&s->commands, SCRIPT_FINISH, key, 6, arguments, on_finish_answer, t) == 0)
-		return;
-	free(t);
-	if (r->role.finished)
-		r->role.finished(r->role.context, name, epoch, REGISTRY_RUN_OVER);
-}
-
-static void on_keep(struct registry *r, const struct stream_name *name) {
-	struct registry_redis *s = redis_of(r);
-	char key[KEY_SIZE], ttl[NUMBER_SIZE];
-	stream_key(s, name, key);
-	snprintf(ttl, sizeof ttl, "%d", STREAM_TTL_S);
-	const char *arguments[] = {"EXPIRE", key, ttl};
-	redis_send(&s->commands, 3, arguments, NULL, NULL); /* lost: it is kept again in a while */
-}
-
 /* --- claims --- */
 
 static void on_claim_answer(void *context, const redisReply *reply) {
@@ -183,6 +145,7 @@ static void on_claim_answer(void *context, const redisReply *reply) {
 	} else {
 		if (answer.fight)
 			claim_fought_over(c);
+		c->answer.passed = answer.passed;
 		claim_answer(c, 0, NULL, answer.refusal);
 	}
 }
@@ -194,7 +157,7 @@ static void on_claim(struct registry *r, struct claiming *c) {
 		return;
 	}
 	char key[KEY_SIZE], byte[8], floor[NUMBER_SIZE], ttl[8], host[PUBLISHER_SIZE], stall[NUMBER_SIZE],
-	    silent[NUMBER_SIZE], slack[NUMBER_SIZE];
+	    silent[NUMBER_SIZE], slack[NUMBER_SIZE], gone_epoch[NUMBER_SIZE], gone_ms[NUMBER_SIZE], node_ttl[8];
 	const struct config_app *app = config_app(r->shared->config, c->name.text, stream_name_app_size(&c->name));
 	stream_key(s, &c->name, key);
 	host_of(c->publisher, host);
@@ -204,6 +167,9 @@ static void on_claim(struct registry *r, struct claiming *c) {
 	snprintf(stall, sizeof stall, "%" PRId64, c->stall_ms);
 	snprintf(silent, sizeof silent, "%" PRId64, c->silent_ms);
 	snprintf(slack, sizeof slack, "%" PRId64, 2 * (int64_t)app->package_segment);
+	snprintf(gone_epoch, sizeof gone_epoch, "%" PRIu64, c->gone_epoch);
+	snprintf(node_ttl, sizeof node_ttl, "%d", NODE_TTL_S);
+	snprintf(gone_ms, sizeof gone_ms, "%" PRId64, c->gone_ms);
 	const char *arguments[] = {r->shared->node,
 	                           s->incarnation,
 	                           s->address,
@@ -219,7 +185,10 @@ static void on_claim(struct registry *r, struct claiming *c) {
 	                           silent,
 	                           slack,
 	                           s->node_prefix,
-	                           c->waiting ? "waiting" : "live"};
+	                           c->waiting ? "waiting" : "live",
+	                           gone_epoch,
+	                           gone_ms,
+	                           node_ttl};
 	size_t count = sizeof arguments / sizeof *arguments;
 	if (redis_run(&s->commands, SCRIPT_CLAIM, key, count, arguments, on_claim_answer, c))
 		claim_locally(r, c);
@@ -252,8 +221,8 @@ static void on_locate(struct registry *r, struct search *search) {
 	struct registry_redis *s = redis_of(r);
 	char key[KEY_SIZE];
 	stream_key(s, &search->name, key);
-	const char *arguments[] = {"HMGET", key, "epoch", "address", "replicas"};
-	if (redis_send(&s->commands, 5, arguments, on_locate_answer, search))
+	const char *arguments[] = {"HMGET", key, "epoch", "address"};
+	if (redis_send(&s->commands, 4, arguments, on_locate_answer, search))
 		search_peers(search);
 }
 
@@ -307,9 +276,39 @@ static void on_hints_down(void *context) {
 	(void)context; /* hints may be lost at any time */
 }
 
-static const struct redis_client_ops commands_ops = {.on_up = on_up, .on_down = on_down};
+/* --- where it is --- */
+
+static void on_find(void *context, struct redis_client *c) {
+	struct registry_redis *s = context;
+	if (redis_config_of(s)->registry_sentinels.count)
+		redis_sentinels_find(&s->sentinels, c);
+	else
+		redis_client_found(c, redis_config_of(s)->registry_redis, NULL);
+}
+
+static void on_switch(void *context, const char *master) {
+	struct registry_redis *s = context;
+	static const char why[] = "another server is the master now";
+	if (s->base.worker->index == 0)
+		log_info("redis: another server is the master now", log_str("redis", master));
+	redis_client_move(&s->commands, why);
+	redis_client_move(&s->hints, why);
+}
+
+static void on_unusable(void *context, const char *why) {
+	struct registry_shared *shared = ((struct registry_redis *)context)->base.shared;
+	if (atomic_exchange(&shared->unusable_told, true))
+		return;
+	log_error("the registry cannot be used", log_str("redis", ((struct registry_redis *)context)->commands.place),
+	          log_str("reason", why));
+	if (shared->unusable)
+		shared->unusable(shared);
+}
+
+static const struct redis_client_ops commands_ops = {
+    .on_up = on_up, .on_down = on_down, .find = on_find, .on_unusable = on_unusable};
 static const struct redis_client_ops hints_ops = {
-    .on_up = on_hints_up, .on_down = on_hints_down, .on_message = on_message};
+    .on_up = on_hints_up, .on_down = on_hints_down, .on_message = on_message, .find = on_find};
 
 static bool is_up(const struct registry *r, const char **why, bool *ever) {
 	const struct registry_redis *s = (const struct registry_redis *)r;
@@ -322,11 +321,22 @@ static bool is_up(const struct registry *r, const char **why, bool *ever) {
 
 int registry_redis_start(struct registry *r) {
 	struct registry_redis *s = redis_of(r);
-	int err = redis_client_init(&s->commands, r->worker, redis_config_of(s), redis_scripts, NULL,
-	                            &r->shared->redis_away, &commands_ops, s);
+	const struct config_node *c = redis_config_of(s);
+	struct redis_client_options options = {.user = c->registry_redis_user,
+	                                       .password = c->registry_redis_password,
+	                                       .user_key = "registry.redis_user",
+	                                       .password_key = "registry.redis_password",
+	                                       .db = c->registry_redis_db,
+	                                       .timeout_ms = (uint64_t)c->registry_timeout,
+	                                       .scripts = redis_scripts,
+	                                       .away = &r->shared->redis_away};
+	int err = c->registry_sentinels.count ? redis_sentinels_init(&s->sentinels, r->worker, c, on_switch, s) : 0;
 	if (!err)
-		err = redis_client_init(&s->hints, r->worker, redis_config_of(s), NULL, s->channel, &r->shared->redis_away,
-		                        &hints_ops, s);
+		err = redis_client_init(&s->commands, r->worker, &options, &commands_ops, s);
+	options.scripts = NULL;
+	options.channel = s->channel;
+	if (!err)
+		err = redis_client_init(&s->hints, r->worker, &options, &hints_ops, s);
 	if (!err)
 		err = timer_start(&s->renew, RENEW_EVERY_MS);
 	return err;
@@ -344,6 +354,7 @@ static void on_stop(struct registry *r) {
 	redis_nodes_stop(s);
 	redis_client_stop(&s->commands);
 	redis_client_stop(&s->hints);
+	redis_sentinels_stop(&s->sentinels);
 }
 
 static void on_free(struct registry *r) {
@@ -353,8 +364,6 @@ static void on_free(struct registry *r) {
 static const struct registry_backend backend = {.claim = on_claim,
                                                 .progress = on_progress,
                                                 .release = on_release,
-                                                .finish = on_finish,
-                                                .keep = on_keep,
                                                 .locate = on_locate,
                                                 .announce = redis_nodes_announce,
                                                 .up = is_up,

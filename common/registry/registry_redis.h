@@ -4,14 +4,17 @@
  */
 #pragma once
 
-#include "common/registry/redis_client.h"
+#include "common/registry/redis_sentinels.h"
 #include "common/registry/registry_parts.h"
 
 enum { NUMBER_SIZE = 24, NODE_ADDRESS_SIZE = 300 };
 
+enum { NODE_TTL_S = 10 }; /* how long the map remembers a node that is not heard of */
+
 struct registry_redis {
 	struct registry base; /* first */
 	struct redis_client commands, hints;
+	struct redis_sentinels sentinels; /* if the configuration names some */
 	struct timer renew;
 	char prefix[64], channel[80], incarnation[NUMBER_SIZE];
 	char address[NODE_ADDRESS_SIZE]; /* of this node's relay, as others reach it */
@@ -19,10 +22,10 @@ struct registry_redis {
 	/* registry_redis_nodes.c's own; worker 0 alone announces and reads. */
 	char http_address[NODE_ADDRESS_SIZE];
 	char nodes_key[80], node_prefix[80];
-	struct timer announce; /* that this node is there */
-	struct timer nodes;    /* read the list of nodes again */
-	bool reading_nodes;
-	int64_t sent_bytes; /* M_SOCKET_SENT when it was announced last */
+	struct timer announce;       /* that this node is there */
+	struct timer nodes;          /* read the list of nodes again */
+	bool reading_nodes, refused; /* refused: the announcement, by Redis */
+	int64_t sent_bytes;          /* M_SOCKET_SENT when it was announced last */
 	uint64_t sent_ms;
 };
 

@@ -17,7 +17,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum { NODE_EVERY_MS = 1000, NODE_TTL_S = 10, NODES_EVERY_MS = 5000, NODES_SOON_MS = 20, NODES_MAX = 4096 };
+enum { NODE_EVERY_MS = 1000, NODES_EVERY_MS = 5000, NODES_SOON_MS = 20, NODES_MAX = 4096 };
 
 static bool is_announcer(const struct registry_redis *s) {
 	return s->base.worker->index == 0;
@@ -62,6 +62,16 @@ static struct registry_load load_now(struct registry_redis *s) {
 	return load;
 }
 
+/* Others do not find this node while it is so: told once. */
+static void on_announced(void *context, const redisReply *reply) {
+	struct registry_redis *s = context;
+	bool refused = reply && reply->type == REDIS_REPLY_ERROR;
+	if (refused && !s->refused)
+		log_error("redis does not take that this node is there", log_str("reason", reply->str));
+	if (reply)
+		s->refused = refused;
+}
+
 void redis_nodes_announce(struct registry *r) {
 	struct registry_redis *s = redis_of(r);
 	const struct registry_shared *shared = r->shared;
@@ -79,7 +89,7 @@ void redis_nodes_announce(struct registry *r) {
 	                           c->node_region, "zone", c->node_zone, "version", WEIR_VERSION, "state",
 	                           atomic_load(&shared->draining) ? "draining" : "up", "capacity", capacity, "busy", busy,
 	                           "sent_bits", sent};
-	redis_run(&s->commands, SCRIPT_NODE, key, sizeof arguments / sizeof *arguments, arguments, NULL, NULL);
+	redis_run(&s->commands, SCRIPT_NODE, key, sizeof arguments / sizeof *arguments, arguments, on_announced, s);
 	if (timer_start(&s->announce, NODE_EVERY_MS))
 		log_error("the node is not announced in redis any more: out of memory");
 }

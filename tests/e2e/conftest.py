@@ -11,6 +11,7 @@ import media  # noqa: E402
 from encoder import Encoder  # noqa: E402
 from namespace import Machine  # noqa: E402
 from process import Children  # noqa: E402
+from redis import RedisCluster  # noqa: E402
 from weir import Cluster, Node  # noqa: E402
 
 
@@ -65,6 +66,37 @@ def machine():
     made = Machine()
     yield made
     made.close()
+
+
+@pytest.fixture
+def redis_cluster(children):
+    """Makes clusters: redis_cluster(origins=2, edges=2, workers=1, origin={…}, edge={…})."""
+    made = []
+
+    def make(**options):
+        made.append(RedisCluster(children, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.finish()
+
+
+@pytest.fixture
+def redis_trouble(nodes):
+    """redis_trouble(settings): the one line by which an origin with these says why it cannot use Redis."""
+    made = []
+
+    def tell(settings):
+        node = nodes("origin", {"registry.backend": "redis", **settings}, name=f"troubled{len(made)}")
+        made.append(node)
+        node.is_ready = lambda: "redis cannot be used" in node.log_text()
+        node.start()
+        lines = node.log_lines("redis cannot be used")
+        assert len(lines) == 1
+        return lines[0]
+
+    return tell
 
 
 @pytest.fixture

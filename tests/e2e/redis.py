@@ -1,4 +1,5 @@
 """A Redis server of the test's own, and clusters that know each other by it."""
+import shutil
 import socket
 
 from process import wait_until
@@ -6,10 +7,11 @@ from weir import Node, free_port
 
 
 class Redis:
-    """A redis-server without persistence. Made stopped."""
+    """A redis-server without persistence. Made stopped; `options` are further words of its command line."""
 
-    def __init__(self, children):
-        self.children, self.port, self.child = children, free_port(), None
+    def __init__(self, children, name="redis", options=()):
+        self.children, self.name, self.options, self.port, self.child = children, name, options, free_port(), None
+        self.password = None  # of the default user
 
     @property
     def address(self):
@@ -17,9 +19,12 @@ class Redis:
 
     def start(self):
         """Empty, as after a restart without persistence."""
-        self.child = self.children.start("redis", ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "",
-                                                   "--appendonly", "no"])
-        wait_until(self.answers, 10, "redis answers")
+        folder = self.children.folder / f"{self.name}.data"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        self.child = self.children.start(self.name, ["redis-server", "--port", self.port, "--bind", "127.0.0.1", "--save", "",
+                                                     "--appendonly", "no", "--dir", folder, *self.options])
+        wait_until(self.answers, 10, f"{self.name} answers")
         return self
 
     def stop(self):
@@ -33,10 +38,23 @@ class Redis:
 
     def command(self, *words):
         """The answer to one command: a text, a number, None or a list of them (RESP2)."""
-        text = b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(w.encode()), w.encode()) for w in map(str, words))
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-            connection.sendall(text)
-            return _read(connection.makefile("rb"))
+            file = connection.makefile("rb")
+            if self.password:
+                connection.sendall(_request("AUTH", self.password))
+                assert _read(file) == "OK"
+            connection.sendall(_request(*words))
+            return _read(file)
+
+    def hash(self, key):
+        """{field: text}"""
+        flat = self.command("HGETALL", key)
+        return dict(zip(flat[::2], flat[1::2]))
+
+
+def _request(*words):
+    encoded = [str(word).encode() for word in words]
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in encoded)
 
 
 def _read(file):
@@ -54,11 +72,12 @@ def _read(file):
 
 
 class RedisCluster:
-    """Origins and edges that know each other by Redis. Settings for one role stand under its name."""
+    """Origins and edges that know each other by Redis. Settings for one role stand under its name. `redis` is started by
+    who gives it; `common` is how nodes find it."""
 
-    def __init__(self, children, origins=2, edges=2, workers=1, origin=None, edge=None, wait=True):
-        self.redis = Redis(children).start()
-        common = {"node.workers": workers, "registry.backend": "redis", "registry.redis": self.redis.address}
+    def __init__(self, children, origins=2, edges=2, workers=1, origin=None, edge=None, common=None, redis=None, wait=True):
+        self.redis = redis or Redis(children).start()
+        common = {"node.workers": workers, "registry.backend": "redis", **(common or {"registry.redis": self.redis.address})}
         self.origins = [Node(children, "origin", {**common, **(origin or {})}, name=f"origin{i}") for i in range(1, origins + 1)]
         self.edges = [Node(children, "edge", {**common, **(edge or {})}, name=f"edge{i}") for i in range(1, edges + 1)]
         for node in self.nodes():
@@ -77,8 +96,7 @@ class RedisCluster:
 
     def stream(self, name="live/cam1"):
         """What the map says of a stream: {field: text}."""
-        flat = self.redis.command("HGETALL", f"weir:stream:{name}")
-        return dict(zip(flat[::2], flat[1::2]))
+        return self.redis.hash(f"weir:stream:{name}")
 
     def finish(self):
         for node in reversed(self.nodes()):

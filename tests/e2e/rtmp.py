@@ -252,3 +252,10 @@ class Client:
             message = self.read_message(deadline - time.monotonic())
             if message.type in (AUDIO, VIDEO) and wanted(message.tag()):
                 return message
+
+    def keyframe_after(self, moment, timeout):
+        """The first keyframe that arrives after `moment` (time.monotonic())."""
+        while True:
+            frame = self.next_frame(timeout, wanted=flv.Tag.is_keyframe)
+            if frame.arrival > moment:
+                return frame

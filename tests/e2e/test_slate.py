@@ -1,5 +1,6 @@
 """The slate: a file's frames fill the gap while a stream waits for its publisher."""
 import re
+import time
 
 import flv
 import hls
@@ -7,7 +8,8 @@ import media
 import pytest
 import rtmp
 import web
-from process import wait_until
+from process import SLOW, wait_until
+from redis import RedisCluster
 from weir import run_program
 
 STREAM = "streams/live/cam1"
@@ -192,3 +194,89 @@ def test_a_file_that_cannot_be_played_is_refused_at_the_start(tmp_path, clip):
             assert f"stream.slate: {path} cannot be used: " in done.stderr and why in done.stderr
     done = run_program("origin", "--check", "--set", f"stream.slate={clip}")
     assert done.returncode == 0, done.stderr
+
+
+# --- across origins ---
+
+
+@pytest.fixture
+def origins(children, slate):
+    """Makes clusters by Redis whose origins have the slate: origins(3, origin={…})."""
+    made = []
+
+    def make(count, origin=None, **options):
+        made.append(RedisCluster(children, origins=count, edges=1, origin={**settings(slate), **(origin or {})}, **options))
+        one = made[-1]
+        for node in one.origins:
+            others = {(peer.name, peer.relay) for peer in one.origins if peer is not node}
+            wait_until(lambda node=node, others=others: others <= {
+                (peer["id"], peer["address"]) for peer in node.api("nodes")["nodes"] if peer["state"] == "up"}, 10,
+                f"{node.name} is linked to the other origins")
+        return one
+
+    yield make
+    for one in made:
+        one.finish()
+
+
+def owner_of(cluster):
+    """The origin that has the stream by the map."""
+    name = cluster.stream().get("origin")
+    return next((node for node in cluster.origins if node.name == name), None)
+
+
+def wait_heir(cluster, dead):
+    """The living origin that took the stream on with the slate; there is one only."""
+    heir = wait_until(lambda: (lambda one: one if one and one not in dead and publisher(one) == "slate" else None)(
+        owner_of(cluster)), 20, "another origin takes the stream on with the slate")
+    others = [node for node in cluster.origins if node not in dead and node is not heir]
+    assert [publisher(node) for node in others] == [None] * len(others)
+    return heir
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_slate_survives_the_death_of_origins(origins, encoder, clip_tags, slate_tags, workers):
+    made = origins(3, workers=workers, origin={"stream.grace": "60s"})
+    encoder(made.origins[0].rtmp_port)
+    with rtmp.Client(made.edges[0].rtmp_port, timeout=20 * SLOW) as viewer:
+        viewer.play("cam1")
+        assert next_config(viewer) == config_of(clip_tags)
+        last = viewer.next_frame(10)
+        run = made.stream()["run"]
+        dead = [made.origins[0]]
+        dead[0].kill()
+        killed = time.monotonic()
+        assert next_config(viewer, 20 * SLOW) == config_of(slate_tags)
+        print(f"the slate is seen {time.monotonic() - killed:.1f} s after its origin's death")
+        heir = wait_heir(made, dead)
+        frame = viewer.next_frame(10, wanted=flv.Tag.is_keyframe)
+        assert frame.timestamp > last.timestamp and made.stream()["run"] == run, "the run goes on"
+        assert made.stream()["state"] == "waiting", "whoever publishes may have the name"
+
+        heir.kill()
+        dead.append(heir)
+        second = wait_heir(made, dead)
+        after = viewer.next_frame(20 * SLOW, wanted=flv.Tag.is_keyframe)
+        assert after.timestamp > frame.timestamp
+
+        encoder(second.rtmp_port)
+        while next_config(viewer, 20 * SLOW) != config_of(clip_tags):
+            pass
+        assert viewer.next_frame(10, wanted=flv.Tag.is_keyframe).timestamp > after.timestamp
+        assert [status["code"] for status in viewer.statuses] == ["NetStream.Play.Reset", "NetStream.Play.Start"]
+
+
+def test_a_slate_at_one_origin_gives_way_to_a_publisher_at_another(origins, encoder, clip_tags):
+    made = origins(2, origin={"ingest.second": "reject"})
+    first = encoder(made.origins[0].rtmp_port)
+    with rtmp.Client(made.edges[0].rtmp_port) as viewer:
+        viewer.play("cam1")
+        viewer.next_frame(10)
+        first.close()
+        wait_slate(made.origins[0])
+        second = encoder(made.origins[1].rtmp_port)
+        wait_until(lambda: second.first_frame_at, 10, "the encoder publishes at the other origin")
+        assert second.answers == ["NetStream.Publish.Start"]
+        while next_config(viewer) != config_of(clip_tags):
+            pass
+        wait_until(lambda: publisher(made.origins[0]) is None, 10, "the slate is let go")

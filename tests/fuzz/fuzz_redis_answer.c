@@ -19,10 +19,13 @@ static void check(const redisReply *reply) {
 		assert(progress.holder);
 	if (redis_answer_location(&location, reply) == 0 && location.found)
 		assert(location.address && location.epoch);
+	char master[REDIS_PLACE_SIZE];
+	if (redis_answer_master(master, reply) == 0)
+		assert(strchr(master, ':'));
 	int count = redis_answer_nodes(nodes, NODES_MAX, reply);
 	assert(count <= NODES_MAX);
 	for (int i = 0; i < count; i++)
-		assert(nodes[i].id && nodes[i].role && nodes[i].address);
+		assert(*nodes[i].id && *nodes[i].role && nodes[i].address && nodes[i].http_address && nodes[i].version);
 	assert(redis_answer_trouble(reply));
 }
 
@@ -30,6 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct redis_hint hint;
 	if (redis_hint_read(&hint, (struct slice){data, size}) == 0 && hint.kind == REDIS_HINT_STREAM)
 		assert(*hint.name.text && *hint.origin);
+	char master[REDIS_PLACE_SIZE];
+	if (redis_switch_read(master, (struct slice){data, size}, "mymaster") == 0)
+		assert(strchr(master, ':'));
 	struct redis_answer_limit limit;
 	redisReader *reader = redis_answer_reader(&limit);
 	void *reply = NULL;

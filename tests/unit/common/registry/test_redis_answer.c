@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
+#include <uv.h>
 
 /* What the reader makes of one whole text. */
 static int read_text(const char *text, void **reply) {
@@ -36,4 +37,42 @@ Test(redis_answer, an_array_that_states_too_many_answers_is_refused) {
 	cr_assert_eq(read_text(text, &reply), REDIS_ERR);
 	cr_assert_eq(read_text("*1\r\n*999999993\r\n", &reply), REDIS_ERR);
 	cr_assert_null(reply);
+}
+
+/* --- Sentinels --- */
+
+static int master_of(char out[REDIS_PLACE_SIZE], const char *text) {
+	void *reply = NULL;
+	cr_assert_eq(read_text(text, &reply), REDIS_OK);
+	cr_assert(reply);
+	int err = redis_answer_master(out, reply);
+	freeReplyObject(reply);
+	return err;
+}
+
+Test(redis_answer, a_masters_address_is_read) {
+	char out[REDIS_PLACE_SIZE];
+	cr_assert_eq(master_of(out, "*2\r\n$9\r\n127.0.0.1\r\n$4\r\n6379\r\n"), 0);
+	cr_assert_str_eq(out, "127.0.0.1:6379");
+	cr_assert_eq(master_of(out, "*2\r\n$3\r\n::1\r\n$4\r\n6379\r\n"), 0);
+	cr_assert_str_eq(out, "[::1]:6379");
+	cr_assert_eq(master_of(out, "*-1\r\n"), UV_ENOENT);
+	cr_assert_eq(master_of(out, "*1\r\n$3\r\n::1\r\n"), UV_EPROTO);
+	cr_assert_eq(master_of(out, "*2\r\n$3\r\n::1\r\n$5\r\n99999\r\n"), UV_EPROTO);
+	cr_assert_eq(master_of(out, "*2\r\n$0\r\n\r\n$4\r\n6379\r\n"), UV_EPROTO);
+	cr_assert_eq(master_of(out, "-ERR no\r\n"), UV_EPROTO);
+}
+
+static int switch_to(char out[REDIS_PLACE_SIZE], const char *payload) {
+	return redis_switch_read(out, (struct slice){(const uint8_t *)payload, strlen(payload)}, "mymaster");
+}
+
+Test(redis_answer, a_switch_of_masters_is_read) {
+	char out[REDIS_PLACE_SIZE];
+	cr_assert_eq(switch_to(out, "mymaster 10.0.0.1 6379 10.0.0.2 6380"), 0);
+	cr_assert_str_eq(out, "10.0.0.2:6380");
+	cr_assert_eq(switch_to(out, "other 10.0.0.1 6379 10.0.0.2 6380"), UV_ENOENT);
+	cr_assert_eq(switch_to(out, "mymaster 10.0.0.1 6379 10.0.0.2"), UV_EPROTO);
+	cr_assert_eq(switch_to(out, "mymaster 10.0.0.1 6379 10.0.0.2 x"), UV_EPROTO);
+	cr_assert_eq(switch_to(out, ""), UV_EPROTO);
 }

@@ -105,6 +105,29 @@ Test(registry_redis, a_node_that_is_gone_holds_nothing) {
 	server_stop();
 }
 
+Test(registry_redis, a_dead_owners_name_is_claimed_for_its_gap_once_the_map_misses_the_owner) {
+	redis_nodes_open();
+	wait_for_count(&node_news(1)->listed, 2);
+	uint64_t epoch = claim_by(0, "10.0.0.1:1", -1).epoch;
+	progress_on(0, epoch, 7, false);
+	struct registry_claim there = claim_for_gap(1, epoch, 5000);
+	cr_assert_eq(there.epoch, 0, "it was heard of a moment ago");
+	cr_assert_not(there.passed, "and may die yet");
+	struct registry_claim other = claim_for_gap(1, epoch - 1, 0);
+	cr_assert_eq(other.epoch, 0);
+	cr_assert(other.passed, "somebody else has had it since");
+	node_stop(0);
+	wait_for_count(&node_news(1)->listed, 1);
+	struct registry_claim gap = claim_for_gap(1, epoch, 5000);
+	cr_assert_gt(gap.epoch, epoch);
+	cr_assert_eq(gap.previous.number, 7, "the run goes on");
+	cr_assert(claim_for_gap(1, epoch, 0).passed, "once");
+	release_on(1, gap.epoch);
+	cr_assert(claim_for_gap(1, gap.epoch, 0).passed, "what is over is nobody's to fill");
+	node_stop(1);
+	server_stop();
+}
+
 Test(registry_redis, of_two_claimers_at_once_one_is_left) {
 	redis_nodes_open();
 	struct claiming_test a = {0}, b = {0};

@@ -127,3 +127,9 @@ Test(registry_static, locate_is_one_flight_with_a_memory_of_what_is_missing) {
 	on_node(0, locate_missing, NULL);
 	close_nodes();
 }
+
+Test(registry_static, nobody_takes_a_gap_elsewhere_for_no_map_says_that_its_owner_is_gone) {
+	open_nodes();
+	cr_assert_eq(claim_for_gap(0, 5, 0).epoch, 0);
+	close_nodes();
+}

@@ -1,0 +1,66 @@
+"""A Redis master, its replica, and three Sentinels that watch them."""
+from process import wait_until
+from redis import Redis
+
+DOWN_AFTER_MS = 1000
+
+
+class Sentinel(Redis):
+    """One Sentinel. `settings` are further lines of its file."""
+
+    def __init__(self, children, name, master, settings=()):
+        super().__init__(children, name)
+        folder = children.folder / name
+        folder.mkdir()
+        self.file = folder / "sentinel.conf"
+        self.file.write_text("\n".join([
+            f"port {self.port}", "bind 127.0.0.1", f"dir {folder}", f"sentinel monitor mymaster 127.0.0.1 {master.port} 2",
+            f"sentinel down-after-milliseconds mymaster {DOWN_AFTER_MS}", "sentinel failover-timeout mymaster 3000",
+            *settings, ""]))
+
+    def start(self):
+        self.child = self.children.start(self.name, ["redis-server", self.file, "--sentinel"])
+        wait_until(self.answers, 10, f"{self.name} answers")
+        return self
+
+    def state(self):
+        flat = self.command("SENTINEL", "master", "mymaster")
+        return dict(zip(flat[::2], flat[1::2]))
+
+
+class Watched:
+    """Two servers and three Sentinels, running; commands go to the server that the Sentinels call the master."""
+
+    def __init__(self, children, settings=(), password=None):
+        first = Redis(children, "redis1").start()
+        second = Redis(children, "redis2", ["--replicaof", "127.0.0.1", first.port, "--repl-diskless-sync-delay", "0"]).start()
+        self.servers = [first, second]
+        self.sentinels = [Sentinel(children, f"sentinel{i}", first, settings) for i in range(1, 4)]
+        for sentinel in self.sentinels:
+            sentinel.password = password
+            sentinel.start()
+        wait_until(lambda: "master_link_status:up" in second.command("INFO", "replication"), 10, "the replica follows")
+        for sentinel in self.sentinels:
+            wait_until(lambda: (sentinel.state()["num-slaves"], sentinel.state()["num-other-sentinels"]) == ("1", "2"), 20,
+                       f"{sentinel.name} knows the others")
+
+    def nodes_settings(self):
+        """How nodes find it."""
+        return {"registry.sentinels": ",".join(one.address for one in self.sentinels)}
+
+    @property
+    def master(self):
+        port = int(self.sentinels[0].command("SENTINEL", "get-master-addr-by-name", "mymaster")[1])
+        return next(server for server in self.servers if server.port == port)
+
+    def other(self, server):
+        return next(one for one in self.servers if one is not server)
+
+    def command(self, *words):
+        return self.master.command(*words)
+
+    def hash(self, key):
+        return self.master.hash(key)
+
+    def wait_master(self, server, timeout=30):
+        wait_until(lambda: self.master is server and server.command("ROLE")[0] == "master", timeout, f"{server.name} is the master")

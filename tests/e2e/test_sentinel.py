@@ -1,0 +1,129 @@
+"""The map behind Sentinels: it moves from server to server, and nobody notices."""
+import threading
+import time
+
+import media
+import pytest
+import rtmp
+from process import SLOW, wait_until
+from redis import RedisCluster
+from sentinel import Watched
+
+
+@pytest.fixture
+def watched_cluster(children):
+    """Makes clusters behind Sentinels, with as many further settings."""
+    made = []
+
+    def make(sentinel_settings=(), password=None, common=None, **options):
+        redis = Watched(children, sentinel_settings, password)
+        made.append(RedisCluster(children, redis=redis, common={**redis.nodes_settings(), **(common or {})}, **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.finish()
+
+
+class Watcher:
+    """A viewer in a thread of its own that notes when frames came."""
+
+    def __init__(self, port, name="cam1"):
+        self.client = rtmp.Client(port).play(name)
+        self.arrivals = [self.client.next_frame(10).arrival]
+        self.failure = None
+        self.stopping = threading.Event()
+        self.thread = threading.Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self):
+        try:
+            while not self.stopping.is_set():
+                self.arrivals.append(self.client.next_frame(10).arrival)
+        except (OSError, AssertionError) as why:
+            self.failure = why
+
+    def longest_gap(self):
+        """Of all that it saw, in seconds. It ends."""
+        self.stopping.set()
+        self.thread.join(20)
+        self.client.close()
+        assert self.failure is None, self.failure
+        assert [status["code"] for status in self.client.statuses] == ["NetStream.Play.Reset", "NetStream.Play.Start"]
+        return max(b - a for a, b in zip(self.arrivals, self.arrivals[1:]))
+
+
+def wait_all_connected(made, workers=1):
+    for node in made.nodes():
+        node.wait_metric("weir_registry_connections", 2 * workers, 20)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failover_is_noticed_by_nobody(watched_cluster, encoder, workers):
+    made = watched_cluster(workers=workers)
+    first = encoder(made.origins[0].rtmp_port)
+    watchers = [Watcher(edge.rtmp_port) for edge in made.edges]
+    epoch, old = made.stream()["epoch"], made.redis.master
+    killed = time.monotonic()
+    old.stop()
+    # While there is no master: who publishes and who watches are served all the same.
+    second = encoder(made.origins[1].rtmp_port, name="cam2")
+    wait_until(lambda: second.answers, 10, "a publisher is taken meanwhile")
+    assert media.codecs(made.edges[0].flv("live/cam2")) == {"h264", "aac"}
+    new = made.redis.other(old)
+    made.redis.wait_master(new)
+    print(f"Redis failed over within {time.monotonic() - killed:.1f} s")
+    wait_all_connected(made, workers)
+    print(f"all nodes were back {time.monotonic() - killed:.1f} s after the kill")
+    assert made.stream()["epoch"] == epoch, "the stream was in the map all the time"
+    wait_until(lambda: made.stream("live/cam2").get("origin") == "origin2", 5, "what came meanwhile is told")
+    wait_until(lambda: len(new.command("ZRANGE", "weir:nodes", 0, -1)) == 4, 5, "all nodes are in the map")
+    for watcher in watchers:
+        assert watcher.longest_gap() < 1 * SLOW
+    assert first.answers == second.answers == ["NetStream.Publish.Start"]
+    for node in made.nodes():
+        assert len(node.log_lines("redis cannot be used")) <= workers, "told once"
+
+
+def test_a_planned_failover_moves_the_nodes_at_once(watched_cluster, encoder):
+    made = watched_cluster(origins=1, edges=1)
+    encoder(made.origins[0].rtmp_port)
+    watcher = Watcher(made.edges[0].rtmp_port)
+    old = made.redis.master
+    new = made.redis.other(old)
+    assert made.redis.sentinels[0].command("SENTINEL", "FAILOVER", "mymaster") == "OK"
+    made.redis.wait_master(new)
+    # The old one stays, as a replica: it may not be written to, and nodes must not stay with it.
+    wait_until(lambda: old.command("ROLE")[0] == "slave", 20, "the old master follows the new one")
+    wait_all_connected(made)
+    encoder(made.origins[0].rtmp_port, name="cam2")
+    wait_until(lambda: new.hash("weir:stream:live/cam2").get("state") == "live", 10, "the new master has the map")
+    assert watcher.longest_gap() < 1 * SLOW
+    for node in made.nodes():
+        node.wait_log(rf"another server is the master now.*{new.address}")
+
+
+def test_sentinels_that_die_are_done_without(watched_cluster):
+    made = watched_cluster(origins=1, edges=1)
+    for sentinel in made.redis.sentinels[:2]:
+        sentinel.stop()
+    made.origins[0].terminate()
+    made.origins[0].start()  # it asks those that are gone first, or not
+    wait_all_connected(made)
+
+
+def test_sentinels_with_a_password(watched_cluster):
+    made = watched_cluster(["requirepass s3cret", "sentinel sentinel-pass s3cret"], "s3cret", origins=1, edges=1,
+                           common={"registry.sentinel_password": "s3cret"})
+    assert made.redis.hash("weir:node:origin1")["role"] == "origin"
+
+
+def test_what_is_wrong_with_sentinels_is_told(redis_trouble, children):
+    watched = Watched(children, ["requirepass s3cret", "sentinel sentinel-pass s3cret"], "s3cret")
+    right = {**watched.nodes_settings(), "registry.sentinel_password": "s3cret"}
+    line = redis_trouble({**right, "registry.sentinel_master": "other"})
+    assert "it knows no master named other (registry.sentinel_master)" in line
+    assert "registry.sentinel_password refused: WRONGPASS" in redis_trouble({**right, "registry.sentinel_password": "wrong"})
+    server = {"registry.redis": watched.sentinels[0].address, "registry.redis_password": "s3cret"}
+    assert "Sentinels belong into registry.sentinels" in redis_trouble(server)
+    assert "it is no master" in redis_trouble({"registry.redis": watched.other(watched.master).address})
