@@ -44,6 +44,7 @@ static void answer_all_lost(struct redis_client *c) {
 	struct list lost;
 	list_init(&lost);
 	list_splice(&lost, &c->calls);
+	c->awaited = 0;
 	while (!list_empty(&lost)) {
 		struct call *call = list_entry(lost.next, struct call, node);
 		list_remove(&call->node);
@@ -133,6 +134,7 @@ int redis_call(struct redis_client *c, size_t count, const char *const *argument
 	*k = (struct call){.fn = fn, .context = context, .sent_ms = worker_now_ms(c->worker)};
 	c->sent_ms = k->sent_ms;
 	list_append(&c->calls, &k->node);
+	c->awaited++;
 	metric_inc(M_REGISTRY_COMMANDS);
 	return 0;
 }
@@ -208,6 +210,7 @@ static void take_answer(struct redis_client *c, const redisReply *reply) {
 		fail_by_answer(c, reply);
 	struct call *k = list_entry(c->calls.next, struct call, node);
 	list_remove(&k->node);
+	c->awaited--;
 	if (k->fn)
 		k->fn(k->context, fatal ? NULL : reply);
 	free(k);

@@ -63,6 +63,7 @@ struct redis_client {
 	redisReader *reader;
 	struct redis_answer_limit limit;
 	struct list calls; /* that wait for an answer, oldest first */
+	unsigned awaited;  /* how many */
 	struct timer retry, tick;
 	uint64_t backoff_ms, sent_ms;
 	char sha[REDIS_SCRIPTS_MAX][REDIS_SHA_SIZE];

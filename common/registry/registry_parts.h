@@ -23,6 +23,8 @@ struct record {
 	char publisher[PUBLISHER_SIZE], credential[CREDENTIAL_SIZE]; /* of the holder; empty credential: none */
 	bool live;                                                   /* it publishes to this node */
 	struct takeover_history takeovers;
+	uint64_t told_ms; /* redis: when it was told last, in the loop's time; */
+	bool untold;      /* and that it is to be told */
 	UT_hash_handle hh;
 };
 

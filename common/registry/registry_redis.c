@@ -17,7 +17,6 @@
 
 enum {
 	STREAM_TTL_S = 60,
-	RENEW_EVERY_MS = 20000,
 	KEY_SIZE = STREAM_NAME_SIZE + 80,
 };
 
@@ -68,6 +67,8 @@ static void on_progress_answer(void *context, const redisReply *reply) {
 		complain("redis did not take a stream's progress", &t->name, reply);
 	else if (reply && answer.lost && k && k->state.epoch == t->epoch)
 		lose(t->registry, k, answer.newer, answer.holder);
+	if (reply)
+		redis_tell_more(redis_of(t->registry));
 	free(t);
 }
 
@@ -102,20 +103,8 @@ static void on_progress(struct registry *r, struct record *k) {
 	size_t count = sizeof arguments / sizeof *arguments;
 	if (redis_run(&s->commands, SCRIPT_PROGRESS, key, count, arguments, on_progress_answer, t))
 		free(t);
-}
-
-static void tell_all(struct registry *r) {
-	struct record *k, *next;
-	HASH_ITER(hh, r->records, k, next) {
-		on_progress(r, k);
-	}
-}
-
-static void on_renew(struct timer *t) {
-	struct registry_redis *s = list_entry(t, struct registry_redis, renew);
-	tell_all(&s->base);
-	if (timer_start(&s->renew, RENEW_EVERY_MS))
-		log_error("streams are not renewed in redis any more: out of memory");
+	else
+		redis_told(s, k);
 }
 
 static void on_release(struct registry *r, struct record *k) {
@@ -255,7 +244,7 @@ static void on_message(void *context, struct slice payload) {
 static void on_up(void *context) {
 	struct registry_redis *s = context;
 	redis_nodes_up(s);
-	tell_all(&s->base);
+	redis_tell_all(s);
 	claim_kept(&s->base);
 }
 
@@ -268,7 +257,7 @@ static void on_down(void *context) {
 /* What was published while nobody listened is not known: look at everything again. */
 static void on_hints_up(void *context) {
 	struct registry_redis *s = context;
-	tell_all(&s->base);
+	redis_tell_all(s);
 	redis_nodes_hint(s);
 }
 
@@ -338,14 +327,14 @@ int registry_redis_start(struct registry *r) {
 	if (!err)
 		err = redis_client_init(&s->hints, r->worker, &options, &hints_ops, s);
 	if (!err)
-		err = timer_start(&s->renew, RENEW_EVERY_MS);
+		err = redis_tell_start(s);
 	return err;
 }
 
 static void on_stop(struct registry *r) {
 	struct registry_redis *s = redis_of(r);
 	struct record *k, *next;
-	timer_stop(&s->renew);
+	redis_tell_stop(s);
 	/* What is published here waits for its encoder elsewhere: the run goes on there. */
 	HASH_ITER(hh, r->records, k, next) {
 		k->live = false;
@@ -380,7 +369,6 @@ int registry_redis_new(struct registry **out, struct worker *w, struct registry_
 	snprintf(s->channel, sizeof s->channel, "%schanges", s->prefix);
 	snprintf(s->incarnation, sizeof s->incarnation, "%" PRIu64, shared->incarnation);
 	redis_nodes_init(s, w);
-	timer_init(&s->renew, w, on_renew);
 	*out = &s->base;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /*
  * registry_redis.h: the backend in Redis, for registry_redis*.c alone: registry_redis.c has the streams,
- * registry_redis_nodes.c the nodes.
+ * registry_redis_tell.c when they are told, registry_redis_nodes.c the nodes.
  */
 #pragma once
 
@@ -15,7 +15,8 @@ struct registry_redis {
 	struct registry base; /* first */
 	struct redis_client commands, hints;
 	struct redis_sentinels sentinels; /* if the configuration names some */
-	struct timer renew;
+	struct timer look;                /* which streams were not told for long */
+	bool untold;                      /* there may be streams to tell */
 	char prefix[64], channel[80], incarnation[NUMBER_SIZE];
 	char address[NODE_ADDRESS_SIZE]; /* of this node's relay, as others reach it */
 
@@ -25,6 +26,8 @@ struct registry_redis {
 	struct timer announce;       /* that this node is there */
 	struct timer nodes;          /* read the list of nodes again */
 	bool reading_nodes, refused; /* refused: the announcement, by Redis */
+	bool nodes_soon;             /* the timer is set by a hint */
+	uint64_t settled_ms;         /* loop time before which the list may not be whole */
 	int64_t sent_bytes;          /* M_SOCKET_SENT when it was announced last */
 	uint64_t sent_ms;
 };
@@ -52,3 +55,16 @@ void redis_nodes_announce(struct registry *r);
 
 /* Ends it, and says that the node goes. */
 void redis_nodes_stop(struct registry_redis *s);
+
+/* Begins and ends the renewals. 0 or UV_ENOMEM. */
+int redis_tell_start(struct registry_redis *s);
+void redis_tell_stop(struct registry_redis *s);
+
+/* Redis may know nothing of our streams: it is told all of them, a part at a time. */
+void redis_tell_all(struct registry_redis *s);
+
+/* Answers have come: tells more, if there is more. */
+void redis_tell_more(struct registry_redis *s);
+
+/* The stream was sent just now. */
+void redis_told(struct registry_redis *s, struct record *k);

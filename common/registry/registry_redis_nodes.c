@@ -9,6 +9,7 @@
 
 #include "common/base/logger.h"
 #include "common/base/metrics.h"
+#include "common/base/random.h"
 #include "common/loop/limits.h"
 
 #include <inttypes.h>
@@ -17,7 +18,19 @@
 #include <string.h>
 #include <uv.h>
 
-enum { NODE_EVERY_MS = 1000, NODES_EVERY_MS = 5000, NODES_SOON_MS = 20, NODES_MAX = 4096 };
+enum {
+	NODE_EVERY_MS = 1000,
+	NODES_MAX = 4096,
+	/* When the list is read: so often, but where there are many nodes less often, so that what Redis does for all of
+	 * them grows with their number and not with its square. */
+	NODES_EVERY_MS = 5000,
+	EVERY_PER_NODE_MS = 50,
+	/* And soon after a hint; many that hear it do not ask all at once. */
+	NODES_SOON_MS = 20,
+	SOON_PER_NODE_MS = 2,
+	/* Redis that was away may be empty: before this time not all nodes have said again that they are there. */
+	NODES_SETTLE_MS = 2000,
+};
 
 static bool is_announcer(const struct registry_redis *s) {
 	return s->base.worker->index == 0;
@@ -115,18 +128,35 @@ static void on_nodes_answer(void *context, const redisReply *reply) {
 	free(nodes); /* without memory, or an answer: the next reading tells */
 }
 
-static void on_read_nodes(struct timer *t) {
-	struct registry_redis *s = list_entry(t, struct registry_redis, nodes);
-	const char *arguments[] = {s->node_prefix};
-	if (!s->reading_nodes)
-		s->reading_nodes = redis_run(&s->commands, SCRIPT_NODES, s->nodes_key, 1, arguments, on_nodes_answer, s) == 0;
-	if (timer_start(&s->nodes, NODES_EVERY_MS))
+static size_t nodes_known(const struct registry_redis *s) {
+	return s->base.nodes ? s->base.nodes->count : 0;
+}
+
+static void read_nodes_in(struct registry_redis *s, uint64_t ms) {
+	if (timer_start(&s->nodes, ms))
 		log_error("nodes are not read from redis any more: out of memory");
 }
 
+static void on_read_nodes(struct timer *t) {
+	struct registry_redis *s = list_entry(t, struct registry_redis, nodes);
+	const char *arguments[] = {s->node_prefix};
+	uint64_t every = nodes_known(s) * EVERY_PER_NODE_MS;
+	s->nodes_soon = false;
+	if (!s->reading_nodes)
+		s->reading_nodes = redis_run(&s->commands, SCRIPT_NODES, s->nodes_key, 1, arguments, on_nodes_answer, s) == 0;
+	every = every > NODES_EVERY_MS ? every : NODES_EVERY_MS;
+	read_nodes_in(s, every - random_below(every / 4));
+}
+
 void redis_nodes_hint(struct registry_redis *s) {
-	if (is_announcer(s) && timer_start(&s->nodes, NODES_SOON_MS))
-		log_error("nodes are not read from redis any more: out of memory");
+	uint64_t now = worker_now_ms(s->base.worker),
+	         ms = NODES_SOON_MS + random_below(1 + nodes_known(s) * SOON_PER_NODE_MS);
+	if (!is_announcer(s) || s->nodes_soon)
+		return;
+	s->nodes_soon = true;
+	if (now + ms < s->settled_ms)
+		ms = s->settled_ms - now;
+	read_nodes_in(s, ms);
 }
 
 /* --- life --- */
@@ -142,14 +172,19 @@ void redis_nodes_up(struct registry_redis *s) {
 	const struct config_node *c = redis_config_of(s);
 	find_address(s, c->relay_advertise, c->relay_listen, s->address);
 	find_address(s, c->http_advertise, c->http_listen, s->http_address);
-	if (is_announcer(s))
-		redis_nodes_announce(&s->base);
+	if (!is_announcer(s))
+		return;
+	if (s->base.nodes)
+		s->settled_ms = worker_now_ms(s->base.worker) + NODES_SETTLE_MS;
+	redis_nodes_announce(&s->base);
 	redis_nodes_hint(s);
 }
 
 void redis_nodes_down(struct registry_redis *s) {
 	s->reading_nodes = false;
 	timer_stop(&s->announce);
+	timer_stop(&s->nodes);
+	s->nodes_soon = false;
 }
 
 static void leave(struct registry_redis *s) {

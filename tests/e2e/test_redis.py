@@ -1,4 +1,5 @@
 """Several origins and edges with the map in Redis."""
+import signal
 import time
 
 import media
@@ -117,6 +118,82 @@ def test_nodes_list_each_other_with_their_load(redis_cluster, encoder):
             assert first["capacity"] > 0 and int(first["incarnation"]) > 0
         wait_until(lambda: {one["id"]: one for one in made.edges[1].api("nodes")["nodes"]}["edge1"]["load"]["sent_bits"] > 0,
                    15, "the other edge hears how much edge1 sends")
+
+
+def test_viewers_cost_the_map_nothing(redis_cluster, encoder):
+    made = redis_cluster(origins=1, edges=1)
+    encoder(made.origins[0].rtmp_port)
+    edge, seconds = made.edges[0], 4
+
+    def commands():
+        before = edge.metric("weir_registry_commands_total")
+        time.sleep(seconds)
+        return edge.metric("weir_registry_commands_total") - before
+
+    with rtmp.Client(edge.rtmp_port).play("cam1") as viewer:
+        viewer.next_frame(10)
+        few = commands()
+        crowd = [rtmp.Client(edge.rtmp_port).play("cam1") for _ in range(40)]
+        edge.wait_metric('weir_viewers{protocol="rtmp"}', 41, 10)
+        many = commands()
+        for one in crowd:
+            one.close()
+    assert 0 < few and many <= few + seconds, f"{few} commands with one viewer, {many} with 41"
+
+
+def test_two_publishers_of_one_name_are_settled_when_redis_is_back(redis_cluster):
+    made = redis_cluster()
+    made.redis.stop()
+    for node in made.nodes():
+        node.wait_metric("weir_registry_connections", 0)
+    with rtmp.Client(made.origins[0].rtmp_port) as first, rtmp.Client(made.origins[1].rtmp_port) as second:
+        assert first.publish("cam1") == "NetStream.Publish.Start"
+        assert second.publish("cam1") == "NetStream.Publish.Start", "nobody can know of the other"
+        epochs = [int(origin.api("streams")["streams"][0]["epoch"]) for origin in made.origins]
+        assert epochs[1] > epochs[0]
+        made.redis.start()
+        status = first.wait_status(10)
+        assert status["code"] == "NetStream.Publish.BadName" and "at another origin" in status["description"]
+        wait_until(lambda: made.stream().get("epoch") == str(epochs[1]), 5, "the map has the newer one")
+        made.origins[0].wait_log(r"another origin has the stream.*stream=live/cam1.*origin=origin2")
+        assert made.origins[1].metric("weir_publishers") == 1
+        assert made.stream()["origin"] == "origin2"
+
+
+def test_redis_that_hangs_for_longer_than_nodes_are_remembered(redis_cluster, encoder):
+    made = redis_cluster()
+    encoder(made.origins[0].rtmp_port)
+    with rtmp.Client(made.edges[0].rtmp_port).play("cam1") as viewer:
+        viewer.next_frame(10)
+        epoch = made.stream()["epoch"]
+        made.redis.child.signal(signal.SIGSTOP)
+        hung, arrivals = time.monotonic(), []
+        while time.monotonic() - hung < 12:
+            arrivals.append(viewer.next_frame(5).arrival)
+        assert media.codecs(made.edges[1].flv()) == {"h264", "aac"}, "an edge that never saw the stream finds it"
+        made.redis.child.signal(signal.SIGCONT)
+        wait_until(lambda: len(made.redis.command("KEYS", "weir:node:*")) == 4, 5, "all nodes are there again")
+        assert made.stream()["epoch"] == epoch
+        back = time.monotonic()
+        while time.monotonic() - back < 3:
+            arrivals.append(viewer.next_frame(5).arrival)
+        assert max(b - a for a, b in zip(arrivals, arrivals[1:])) < 1 * SLOW
+        for edge in made.edges:
+            assert not edge.log_lines("is given up"), "a list that is not whole yet drops nobody"
+
+
+def test_an_epoch_is_never_used_again_after_redis_was_emptied(redis_cluster, encoder):
+    made = redis_cluster(edges=1)
+    first = encoder(made.origins[0].rtmp_port)
+    wait_until(lambda: made.stream().get("epoch"), 10, "the stream is in the map")
+    before = int(made.stream()["epoch"])
+    first.close()
+    made.redis.stop()
+    made.redis.start()
+    wait_until(lambda: made.stream().get("state") == "waiting", 5, "the map is filled again")
+    encoder(made.origins[1].rtmp_port)
+    wait_until(lambda: made.stream().get("origin") == "origin2", 10, "the other origin has it")
+    assert int(made.stream()["epoch"]) > before
 
 
 def test_without_redis_at_the_start_a_node_says_what_is_missing(nodes, children):
