@@ -50,6 +50,7 @@ class Media:
     segments: list = field(default_factory=list)
     open_parts: list = field(default_factory=list)
     hint: str = None
+    init: str = None  # the newest, which the open parts are of
     skipped: int = 0
     reports: list = field(default_factory=list)
     ended: bool = False
@@ -113,7 +114,7 @@ def parse_media(text):
             playlist.segments.append(now)
             msn += 1
             now = Segment(msn)
-    playlist.open_parts = now.parts
+    playlist.open_parts, playlist.init = now.parts, init
     assert playlist.target, "no TARGETDURATION"
     return playlist
 

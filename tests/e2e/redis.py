@@ -9,13 +9,15 @@ from weir import Node, free_port
 class Redis:
     """A redis-server without persistence. Made stopped; `options` are further words of its command line."""
 
+    host = "127.0.0.1"
+
     def __init__(self, children, name="redis", options=()):
         self.children, self.name, self.options, self.port, self.child = children, name, options, free_port(), None
         self.password = None  # of the default user
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def start(self):
         """Empty, as after a restart without persistence."""
@@ -38,7 +40,7 @@ class Redis:
 
     def command(self, *words):
         """The answer to one command: a text, a number, None or a list of them (RESP2)."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+        with socket.create_connection((self.host, self.port), timeout=5) as connection:
             file = connection.makefile("rb")
             if self.password:
                 connection.sendall(_request("AUTH", self.password))

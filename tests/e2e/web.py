@@ -19,8 +19,8 @@ class Answer:
         return self.body.decode()
 
 
-def request(port, path, method="GET", headers=None, timeout=5):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+def request(port, path, method="GET", headers=None, timeout=5, host="127.0.0.1"):
+    connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
         connection.request(method, path, headers=headers or {})
         response = connection.getresponse()

@@ -60,6 +60,8 @@ def node_environment(more=None):
 class Node:
     """A weir-origin or weir-edge on loopback. Made stopped; `start` waits until it is ready."""
 
+    address = "127.0.0.1"  # where the test reaches it
+
     def __init__(self, children, role, settings=None, name=None, env=None):
         self.children, self.role, self.name = children, role, name or role
         self.settings = dict(settings or {})
@@ -115,7 +117,7 @@ class Node:
 
     def is_ready(self):
         try:
-            ready = web.request(self.http_port, "/readyz").status == 200
+            ready = web.request(self.http_port, "/readyz", host=self.address).status == 200
         except OSError:
             return False
         self.was_ready = self.was_ready or ready
@@ -157,7 +159,7 @@ class Node:
 
     def metrics(self):
         """{name or name{labels}: value} from /metrics."""
-        answer = web.request(self.http_port, "/metrics")
+        answer = web.request(self.http_port, "/metrics", host=self.address)
         assert answer.status == 200
         samples = (SAMPLE.match(line) for line in answer.text().splitlines() if not line.startswith("#"))
         return {match.group(1): float(match.group(2)) for match in samples}
@@ -169,7 +171,7 @@ class Node:
         wait_until(lambda: self.metric(name) == value, timeout, f"{self.name}'s {name} is {value}")
 
     def api(self, path):
-        answer = web.request(self.http_port, f"/api/v1/{path}")
+        answer = web.request(self.http_port, f"/api/v1/{path}", host=self.address)
         assert answer.status == 200, answer
         return answer.json()
 
