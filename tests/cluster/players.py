@@ -8,6 +8,7 @@ import re
 import threading
 import time
 import xml.etree.ElementTree as ET
+from datetime import datetime
 from urllib.parse import urljoin, urlsplit
 
 import hls
@@ -21,6 +22,18 @@ TFDT = re.compile(rb"tfdt([\x00\x01])\0\0\0(.{8})", re.S)
 SHORTEST_FRAME = 0.01  # seconds
 PAUSE = 0.1  # after an answer that was none
 PATIENCE, BLOCKED_PATIENCE = 4, 20  # seconds for an answer
+
+
+def seconds_of(duration):
+    """Of what an MPD writes as PT1H2M3.5S."""
+    match = re.fullmatch(r"PT(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?", duration)
+    hours, minutes, seconds = (float(one or 0) for one in match.groups())
+    return 3600 * hours + 60 * minutes + seconds
+
+
+def moment(text):
+    """time.time() of an MPD's date."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 class Web:
@@ -253,7 +266,8 @@ class LowLatencyTrack(HlsTrack):
 
 
 class DashTrack(Track):
-    """Whole segments as the MPD tells them, from three before the newest on. The one that is being made is left alone."""
+    """Whole segments as the MPD tells them, from three before the newest on. Those that are being made or foreseen are left
+    alone until their time has come."""
 
     newest = None
 
@@ -262,9 +276,8 @@ class DashTrack(Track):
         if not answer:
             return
         mpd = ET.fromstring(answer.body)
-        segments = self._segments(mpd)
         static = mpd.get("type") == "static"
-        whole = segments if static else segments[:-1]
+        whole = self._segments(mpd, float("inf") if static else time.time())
         if self.newest is None:
             if len(whole) < 3:
                 self.player.stopping.wait(PAUSE)
@@ -280,12 +293,14 @@ class DashTrack(Track):
         self.ended = static
         self.player.stopping.wait(0.25)
 
-    def _segments(self, mpd):
-        """[(number, seconds, initialisation, URI)] of all periods."""
+    def _segments(self, mpd, now):
+        """[(number, seconds, initialisation, URI)] of what is over in all periods."""
         found = []
-        for one in mpd.iterfind("d:Period/d:AdaptationSet", NS):
-            if one.get("contentType") == self.kind:
-                found += self._of_set(one)
+        begins = moment(mpd.get("availabilityStartTime"))
+        for period in mpd.iterfind("d:Period", NS):
+            for one in period.iterfind("d:AdaptationSet", NS):
+                if one.get("contentType") == self.kind:
+                    found += self._of_set(one, begins + seconds_of(period.get("start", "PT0S")), now)
         if found:
             self.steps.see("the newest segment's number", found[-1][0])
         return found
@@ -294,20 +309,25 @@ class DashTrack(Track):
     def kind(self):
         return "audio" if self.name == "a" else "video"
 
-    def _of_set(self, adaptation_set):
+    def _of_set(self, adaptation_set, begins, now):
         representation = adaptation_set.find("d:Representation", NS)
         template = representation.find("d:SegmentTemplate", NS)
         template = template if template is not None else adaptation_set.find("d:SegmentTemplate", NS)
         scale, number = int(template.get("timescale", 1)), int(template.get("startNumber", 1))
+        at = -int(template.get("presentationTimeOffset", 0))
+        offset = at
         init, media = (template.get(key).replace("$RepresentationID$", representation.get("id"))
                        for key in ("initialization", "media"))
         for step in template.find("d:SegmentTimeline", NS):
             number = int(step.get("n", number))
+            at = int(step.get("t")) + offset if step.get("t") else at
             for _ in range(int(step.get("r", 0)) + 1):
                 uri = media.replace("$Number$", str(number))
                 path = urlsplit(urljoin(self.path, uri)).path
                 self.witness.segment(self.who, path.split("/")[3], number, path)
-                yield number, int(step.get("d")) / scale, init, uri
+                at += int(step.get("d"))
+                if begins + at / scale <= now:
+                    yield number, int(step.get("d")) / scale, init, uri
                 number += 1
 
 
