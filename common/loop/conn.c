@@ -33,7 +33,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
 	buf->len = sizeof c->worker->read_buffer;
 }
 
-static void on_stream_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
+void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 	struct conn *c = stream->data;
 	if (n == 0 || c->closing)
 		return;
@@ -360,7 +360,7 @@ void conn_begin_reading(struct conn *c) {
 	if (c->handle.type == UV_TCP)
 		uv_tcp_nodelay(&c->tcp, 1);
 	conn_watch_peer(c);
-	c->open = uv_read_start(&c->stream, on_alloc, on_stream_read) == 0;
+	c->open = uv_read_start(&c->stream, on_alloc, conn_on_read) == 0;
 	if (!c->open)
 		conn_close(c);
 }
@@ -484,7 +484,7 @@ void conn_read_pause(struct conn *c) {
 }
 
 void conn_read_resume(struct conn *c) {
-	if (can_send(c) && !(c->tls && !tls_conn_resume(c)) && uv_read_start(&c->stream, on_alloc, on_stream_read))
+	if (can_send(c) && !(c->tls && !tls_conn_resume(c)) && uv_read_start(&c->stream, on_alloc, conn_on_read))
 		conn_close(c);
 }
 

@@ -66,6 +66,7 @@ struct conn {
 	bool writing;   /* the kernel was full: the first pending run, or ciphertext, is with libuv; or TLS has not begun */
 	bool lingering; /* conn_close_after_send: nothing is heard any more */
 	bool limited;   /* counts towards limits.connections */
+	bool lulled;    /* conn_lull */
 	uint32_t peer_timeout_ms; /* conn_set_peer_timeout; 0: the kernel's own patience */
 	uint32_t stall_ms;        /* conn_watch_stall; 0: not watched */
 	struct timer stall;       /* set when the kernel is full */
@@ -77,6 +78,10 @@ struct conn_slice {
 	size_t size;
 	struct bytes *owner;
 };
+
+/* A lull's bytes are no more than what a connection's window holds from the start, so that it does not slow the peer.
+ */
+enum { CONN_LULL_BYTES = 48 * 1024 };
 
 enum { CONN_WRITEV_MAX = 64, CONN_QUEUE_LIMIT = 4 * 1024 * 1024 };
 
@@ -101,6 +106,15 @@ int conn_detach(struct conn *c);
 /* Stops or resumes on_read (back-pressure). */
 void conn_read_pause(struct conn *c);
 void conn_read_resume(struct conn *c);
+
+/*
+ * Nothing that comes is needed soon: until this is taken back on_read comes when the peer ends, when CONN_LULL_BYTES
+ * have come, or in conn_read_now. For TCP in clear; elsewhere it has no effect.
+ */
+void conn_lull(struct conn *c, bool on);
+
+/* Reads what has come, within the call, and ends a lull. Without one nothing happens. */
+void conn_read_now(struct conn *c);
 
 /*
  * Queues a block (takes the caller's reference, also on failure) for the end of this turn, behind all that was sent

@@ -1,6 +1,7 @@
 /*
  * conn_parts.h: a conn's parts. Internal: conn.c (reading, sending, closing), conn_connect.c (opening one),
- * conn_stall.c (peers that take nothing), conn_peer.c (peers that vanished).
+ * conn_stall.c (peers that take nothing), conn_lull.c (bytes that nobody needs soon), conn_peer.c (peers that
+ * vanished).
  */
 #pragma once
 
@@ -11,6 +12,9 @@ int conn_init_handle(struct conn *c, bool is_unix);
 
 /* The socket is connected. */
 void conn_begin_reading(struct conn *c);
+
+/* libuv's read callback. */
+void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
 
 /* Bytes that the kernel took. */
 void conn_count_written(struct conn *c, size_t size);

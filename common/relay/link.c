@@ -58,6 +58,7 @@ static void on_end(struct conn *c, int error) {
 void link_send_block(struct link *l, struct bytes *block) {
 	if (l->closed)
 		return;
+	link_lull(l, false);
 	int err = conn_send(&l->conn, bytes_ref(block));
 	if (err)
 		link_close(l, err == UV_ENOBUFS ? "the other node does not read" : uv_strerror(err));
@@ -71,6 +72,15 @@ void link_send(struct link *l, const Weir__Relay__Header *header, struct slice p
 	}
 	link_send_block(l, block);
 	bytes_unref(&block);
+}
+
+void link_lull(struct link *l, bool on) {
+	conn_lull(&l->conn, on && !l->closed);
+}
+
+void link_read_now(struct link *l) {
+	if (!l->closed)
+		conn_read_now(&l->conn);
 }
 
 bool link_full(const struct link *l) {

@@ -82,6 +82,11 @@ void link_send(struct link *l, const Weir__Relay__Header *header, struct slice p
 /* Sends a block of whole messages by reference. */
 void link_send_block(struct link *l, struct bytes *block);
 
+/* Nothing that comes is needed soon (conn_lull), or again at once: also when something is sent, which may be a
+ * question. What has come meanwhile is read by link_read_now, within the call. */
+void link_lull(struct link *l, bool on);
+void link_read_now(struct link *l);
+
 /* True when so much is queued that a feeder should wait for on_writable. */
 bool link_full(const struct link *l);
 

@@ -184,6 +184,7 @@ static void on_closed(struct link *l) {
 	struct upstream *u = l->owner;
 	u->link = NULL;
 	u->up = false;
+	lull_stop(u);
 	snprintf(u->why, sizeof u->why, "%s", l->why);
 	if (!u->told && !u->pool->stopping && !u->is_self)
 		log_warn("relay link is down; it is tried again", log_str("to", u->address), log_str("reason", l->why));
@@ -211,6 +212,7 @@ static void on_retry(struct timer *t) {
 void link_pool_drop(struct upstream *u) {
 	assert(!u->link);
 	timer_stop(&u->retry);
+	lull_stop(u);
 	list_remove(&u->node);
 	free(u);
 }
@@ -229,6 +231,7 @@ static int add_upstream(struct link_pool *p, const char *address) {
 	u->backoff_ms = FIRST_BACKOFF_MS;
 	snprintf(u->why, sizeof u->why, "not tried yet");
 	timer_init(&u->retry, p->worker, on_retry);
+	lull_init(u);
 	list_append(&p->upstreams, &u->node);
 	return timer_start(&u->retry, 0);
 }

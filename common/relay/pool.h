@@ -7,6 +7,7 @@
 
 #include "common/base/name.h"
 #include "common/relay/link.h"
+#include "common/relay/lull.h"
 
 struct link_pool;
 struct upstream;
@@ -33,6 +34,7 @@ struct upstream {
 	bool is_self;      /* its address leads to this node itself: not tried again */
 	uint64_t backoff_ms;
 	struct timer retry;
+	struct lull lull;
 	char peer[RELAY_NODE_SIZE]; /* the node's id, once it has been up */
 	char why[RELAY_WHY_SIZE];   /* it is down */
 	bool told;                  /* that it is down was logged */

@@ -2,6 +2,7 @@
 
 #include "common/base/logger.h"
 #include "common/relay/convert.h"
+#include "common/relay/lull.h"
 
 #include <uv.h>
 
@@ -16,6 +17,7 @@ int pull_begin(struct pull *p, struct upstream *u, struct rendition *r, const st
 		p->upstream = NULL;
 		return UV_ENOMEM;
 	}
+	lull_watch(p);
 	Weir__Relay__Subscribe h_body = WEIR__RELAY__SUBSCRIBE__INIT;
 	h_body.id = p->id;
 	h_body.stream = r->stream->name.text;
@@ -34,6 +36,7 @@ int pull_begin(struct pull *p, struct upstream *u, struct rendition *r, const st
 /* Out of the tables: nothing more is heard. */
 static void leave(struct pull *p) {
 	struct upstream *u = p->upstream;
+	lull_unwatch(p);
 	HASH_DELETE(hh, u->pulls, p);
 	if (p->handle)
 		HASH_DELETE(hh_handle, u->pulls_by_handle, p);

@@ -27,6 +27,7 @@ struct pull {
 	struct upstream *upstream; /* NULL: over */
 	const struct pull_ops *ops;
 	struct rendition *rendition;
+	struct rendition_source source; /* lull.h */
 	uint64_t id, handle;
 	struct tracks *tracks; /* the newest revision read */
 	uint64_t refused;      /* entries that were no successor or could not be read */

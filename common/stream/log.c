@@ -35,9 +35,15 @@ static void wake_readers(struct turn_task *task) {
 	wake_all(&list_entry(task, struct log, wake)->readers);
 }
 
+static void tell_wait(struct log *l, bool waits) {
+	if (l->on_wait)
+		l->on_wait(l, waits);
+}
+
 static void flush(struct turn_task *task) {
 	struct log *l = list_entry(task, struct log, flush);
 	pace_flushed(&l->pace);
+	tell_wait(l, false);
 	joined_make(l);
 	wake_all(&l->paced);
 	joined_drop(l);
@@ -45,6 +51,7 @@ static void flush(struct turn_task *task) {
 
 static void on_pace_due(struct timer *t) {
 	struct log *l = list_entry(t, struct log, pace.timer);
+	tell_wait(l, false); /* what this appends is made ready before the flush, which is asked for after it */
 	worker_at_turn_end(l->worker, &l->flush);
 }
 
@@ -125,6 +132,14 @@ static bool over_limit(const struct log *l) {
 	return slot(l, l->next - 1)->time_us - slot(l, l->first)->time_us > l->limits.duration_us;
 }
 
+static void pace(struct log *l, const struct log_item *item) {
+	bool waited = timer_running(&l->pace.timer);
+	if (pace_item(&l->pace, item->size_bytes, item->flags & ITEM_END))
+		worker_at_turn_end(l->worker, &l->flush);
+	else if (!waited)
+		tell_wait(l, true);
+}
+
 int log_append(struct log *l, const struct log_item *item) {
 	int err = l->next - l->first == l->capacity ? grow_items(l) : 0;
 	if (!err && item->flags & ITEM_KEY && l->key_next - l->key_first == l->key_capacity)
@@ -143,8 +158,8 @@ int log_append(struct log *l, const struct log_item *item) {
 		drop_first(l);
 	if (!list_empty(&l->readers))
 		worker_at_turn_end(l->worker, &l->wake);
-	if (!list_empty(&l->paced) && pace_item(&l->pace, item->size_bytes, item->flags & ITEM_END))
-		worker_at_turn_end(l->worker, &l->flush);
+	if (!list_empty(&l->paced))
+		pace(l, item);
 	return 0;
 }
 

@@ -47,7 +47,10 @@ struct log {
 	struct worker *worker;
 	struct log_limits limits;
 	void (*on_drop)(struct log *, const struct log_item *); /* an item is about to be forgotten; may be NULL */
-	struct log_item *items;                                 /* a ring; capacity is a power of two */
+	/* Paced readers begin to wait for a flush that a timer brings; false: it is due, and takes place at this turn's end
+	 * with what is appended in the call. May be NULL. */
+	void (*on_wait)(struct log *, bool waits);
+	struct log_item *items; /* a ring; capacity is a power of two */
 	size_t capacity;
 	uint64_t first, next; /* positions: the oldest kept, and the one that the next item gets */
 	size_t bytes;

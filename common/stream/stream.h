@@ -31,6 +31,12 @@ struct sample;
 
 enum stream_phase { STREAM_PENDING, STREAM_LIVE, STREAM_WAITING };
 
+/* Who brings a rendition's entries, where it wants to know how soon they are needed. */
+struct rendition_source {
+	/* Viewers of one of its views begin to wait for a flush; false: for one that is due now (log.h, on_wait). */
+	void (*on_wait)(struct rendition_source *, bool waits);
+};
+
 struct rendition {
 	struct list node;
 	struct stream *stream;
@@ -38,8 +44,9 @@ struct rendition {
 	struct log log;           /* of entries */
 	struct entry *first_mark; /* the mark in force at the log's oldest item, once it has left the log; a reference */
 	struct list views;        /* struct view */
-	uint64_t epoch, sequence; /* of the newest entry */
-	struct tails tails;       /* of that epoch's tracks */
+	struct rendition_source *source; /* or NULL */
+	uint64_t epoch, sequence;        /* of the newest entry */
+	struct tails tails;              /* of that epoch's tracks */
 };
 
 struct stream {

@@ -133,6 +133,12 @@ static void on_release(struct turn_task *task) {
 		view_free(v);
 }
 
+static void on_wait(struct log *l, bool waits) {
+	struct rendition_source *source = list_entry(l, struct view, log)->rendition->source;
+	if (source)
+		source->on_wait(source, waits);
+}
+
 static struct view *view_new(struct rendition *r, const struct view_ops *ops) {
 	struct view *v = calloc(1, sizeof *v + ops->state_size);
 	if (!v)
@@ -143,6 +149,7 @@ static struct view *view_new(struct rendition *r, const struct view_ops *ops) {
 	turn_task_init(&v->release, on_release);
 	log_init(&v->log, r->log.worker, r->log.limits);
 	log_set_pace(&v->log, pace_rule_of(config));
+	v->log.on_wait = on_wait;
 	cursor_open(&v->cursor, &r->log, ops->from_oldest ? CURSOR_OLDEST : CURSOR_HISTORY, config->edge_history * 1000,
 	            on_ready);
 	struct entry *mark = mark_before(r, v->cursor.position);
@@ -170,4 +177,23 @@ struct view *view_get(struct rendition *r, const struct view_ops *ops) {
 void view_release(struct view *v) {
 	if (--v->readers == 0)
 		worker_at_turn_end(v->log.worker, &v->release);
+}
+
+enum rendition_need rendition_need(const struct rendition *r) {
+	enum rendition_need need = RENDITION_UNREAD;
+	int others = 0; /* readers of the entries themselves */
+	list_each (node, &r->log.readers)
+		others++;
+	list_each (node, &r->views) {
+		const struct view *v = list_entry(node, struct view, node);
+		others -= !list_empty(&v->cursor.node);
+		if (!list_empty(&v->log.readers))
+			return RENDITION_NEEDED_NOW;
+		if (list_empty(&v->log.paced))
+			continue;
+		if (!timer_running(&v->log.pace.timer))
+			return RENDITION_NEEDED_NOW;
+		need = RENDITION_NEEDED_AT_FLUSH;
+	}
+	return others ? RENDITION_NEEDED_NOW : need;
 }

@@ -14,6 +14,7 @@
 #include "common/stream/entry.h"
 #include "common/stream/tracks.h"
 
+struct rendition;
 struct view;
 
 /* What a wire form is. Implemented in mux (FLV), rtmp and relay. Functions run on the home worker and never block. */
@@ -55,9 +56,18 @@ uint64_t view_stream_id(const struct view *v);
  */
 uint32_t view_rtmp_ms(const struct view *v, int64_t time_us);
 
-/* --- for feed.c, which gives views to readers --- */
+/* --- for who brings the entries --- */
 
-struct rendition;
+enum rendition_need {
+	RENDITION_UNREAD,          /* no viewer has need of what comes next */
+	RENDITION_NEEDED_AT_FLUSH, /* none before a flush that a timer brings (pace.h) */
+	RENDITION_NEEDED_NOW,
+};
+
+/* How soon its readers need what comes next, as it is at the end of a turn. */
+enum rendition_need rendition_need(const struct rendition *r);
+
+/* --- for feed.c, which gives views to readers --- */
 
 /* The rendition's view of that kind, made if need be; one reader more. NULL when memory is out. */
 struct view *view_get(struct rendition *r, const struct view_ops *ops);

@@ -2,6 +2,7 @@
 import media
 import pytest
 import rtmp
+import web
 from test_identity import contents, packets_of, sent_packets, start_player
 
 
@@ -49,6 +50,36 @@ def test_a_viewer_that_pauses_and_goes_on_is_merged_again(cluster, encoder, clip
         after = made.edge.metrics()
     grew = [after[name] - before[name] for name in ("weir_sender_blocks_total", "weir_sender_writes_total")]
     assert grew[0] > 5 * grew[1]
+
+
+def lulls_in(edge, viewer, ms):
+    """How often the link was left unread in `ms` of the stream."""
+    before = edge.metrics()["weir_relay_lulls_total"]
+    first = viewer.next_frame(10)
+    while viewer.next_frame(10).timestamp < first.timestamp + ms:
+        pass
+    return edge.metrics()["weir_relay_lulls_total"] - before
+
+
+def test_a_link_is_read_at_flushes_while_only_viewers_who_wait_for_them_need_it(cluster, encoder):
+    made = cluster(edge={"edge.merge": "170ms"})
+    encoder(made.origin.rtmp_port)
+    with rtmp.Client(made.edge.rtmp_port) as viewer:
+        viewer.play("cam1")
+        viewer.next_frame(10)
+        assert lulls_in(made.edge, viewer, 3000) >= 3
+        # A packager needs each frame as it comes.
+        assert web.request(made.edge.http_port, "/live/cam1/v/index.m3u8", timeout=20).status == 200
+        assert lulls_in(made.edge, viewer, 1000) <= 1
+
+
+def test_a_link_of_instant_viewers_is_read_as_frames_come(cluster, encoder):
+    made = cluster(edge={"edge.merge": "0"})
+    encoder(made.origin.rtmp_port)
+    with rtmp.Client(made.edge.rtmp_port) as viewer:
+        viewer.play("cam1")
+        viewer.next_frame(10)
+        assert lulls_in(made.edge, viewer, 1000) == 0
 
 
 def test_business_is_told_by_worker(cluster):
