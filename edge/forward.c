@@ -43,7 +43,7 @@ static bool is_draining(const struct edge *e, const struct upstream *u) {
 	return n && n->state == REGISTRY_NODE_DRAINING;
 }
 
-/* Rendezvous hashing: each edge chooses alike, and a node that goes moves only its own names. One that drains is the
+/* By rendezvous hashing, so that each edge chooses alike. One that drains is the
  * last choice. */
 static struct upstream *choose(struct edge *e, const struct stream_name *name) {
 	struct upstream *best = NULL;
@@ -51,8 +51,7 @@ static struct upstream *choose(struct edge *e, const struct stream_name *name) {
 	bool best_drains = false;
 	list_each (node, &e->pool.upstreams) {
 		struct upstream *u = list_entry(node, struct upstream, node);
-		uint64_t weight = name_hash(u->address, strlen(u->address)) ^ name_hash(name->text, strlen(name->text));
-		weight = name_hash((const char *)&weight, sizeof weight);
+		uint64_t weight = name_weight(u->address, name->text);
 		bool drains = is_draining(e, u);
 		if (u->up && (!best || drains < best_drains || (drains == best_drains && weight > most))) {
 			best = u;

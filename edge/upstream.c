@@ -7,6 +7,7 @@
 #include "common/relay/pull.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <uv.h>
 
 enum { SEARCH_AGAIN_MS = 1000, SEARCH_SOON_MS = 50 };
@@ -24,6 +25,7 @@ struct source {
 };
 
 static void search(struct source *s);
+static void on_owner_located(void *context, const struct registry_location *l);
 
 static uint64_t jittered(uint64_t ms) {
 	return ms / 2 + random_below(ms / 2 + 1);
@@ -110,11 +112,15 @@ static void on_refused(struct pull *p, bool not_found, const char *why) {
 }
 
 static void on_waiting(struct pull *p, bool waiting) {
-	struct stream *stream = source_of(p)->stream;
-	if (waiting)
-		stream_waiting(stream);
-	else
-		stream_resumed(stream);
+	struct source *s = source_of(p);
+	if (!waiting) {
+		stream_resumed(s->stream);
+		return;
+	}
+	stream_waiting(s->stream);
+	/* It may be a copy that has lost an owner who goes on. */
+	if (p->upstream->link->peer_role == WEIR__RELAY__ROLE__ROLE_ORIGIN)
+		registry_locate(s->edge->registry, &s->stream->name, on_owner_located, s);
 }
 
 static void on_end(struct pull *p, const char *reason) {
@@ -125,8 +131,7 @@ static void on_lost(struct pull *p) {
 	struct source *s = source_of(p);
 	log_warn("the link to a stream's origin is lost", log_str("stream", s->stream->name.text),
 	         log_u64("epoch", s->stream->epoch));
-	lost(s);
-	pause_search(s, SEARCH_SOON_MS);
+	search(s); /* a copy may be elsewhere: readers are told only if there is none */
 }
 
 static const struct pull_ops pull_ops = {.on_accepted = on_accepted,
@@ -140,21 +145,45 @@ static void begin_pull(struct source *s, struct upstream *u, uint64_t epoch) {
 	timer_stop(&s->again);
 	pull_end(&s->pull);
 	if (!r || !u || !u->up) {
+		lost(s);
 		pause_search(s, SEARCH_AGAIN_MS); /* or when the link is up */
 		return;
 	}
 	s->state = PULLING;
 	s->located_epoch = epoch;
-	if (pull_begin(&s->pull, u, r, &pull_ops))
+	int64_t history_us = s->stream->config->edge_history * 1000;
+	if (pull_begin(&s->pull, u, r, history_us, &pull_ops)) {
+		lost(s);
 		pause_search(s, SEARCH_AGAIN_MS);
+	}
 }
 
 /* --- searching --- */
 
+/* One of those who hold copies that can be reached; `ids` ends each by a newline. */
+static struct upstream *find_copy(struct edge *e, const char *ids) {
+	for (const char *id = ids, *end; id && (end = strchr(id, '\n')); id = end + 1) {
+		size_t size = (size_t)(end - id);
+		list_each (node, &e->pool.upstreams) {
+			struct upstream *u = list_entry(node, struct upstream, node);
+			if (u->up && strlen(u->peer) == size && memcmp(u->peer, id, size) == 0)
+				return u;
+		}
+	}
+	return NULL;
+}
+
 struct upstream *upstream_located(struct edge *e, const struct registry_location *l) {
-	if (l->where || !l->address)
-		return l->where;
-	return link_pool_get(&e->pool, l->address);
+	struct upstream *owner = l->where || !l->address ? l->where : link_pool_get(&e->pool, l->address);
+	if (owner && owner->up)
+		return owner;
+	for (size_t i = 0; i < l->other_count; i++) {
+		struct upstream *u = l->others[i];
+		if (u->up)
+			return u;
+	}
+	struct upstream *copy = find_copy(e, l->replicas);
+	return copy ? copy : owner;
 }
 
 static void on_located(void *context, const struct registry_location *l) {
@@ -165,7 +194,7 @@ static void on_located(void *context, const struct registry_location *l) {
 		s->state = PULLING; /* a hint was wrong */
 		return;
 	}
-	if (l->found) {
+	if (l->found && l->epoch >= s->stream->epoch) { /* one with an older epoch does not know yet that it is over */
 		begin_pull(s, upstream_located(s->edge, l), l->epoch);
 		return;
 	}
@@ -174,6 +203,13 @@ static void on_located(void *context, const struct registry_location *l) {
 	s->told = true;
 	lost(s);
 	pause_search(s, SEARCH_AGAIN_MS);
+}
+
+static void on_owner_located(void *context, const struct registry_location *l) {
+	struct source *s = context;
+	struct upstream *u = l->found && l->epoch >= s->stream->epoch ? upstream_located(s->edge, l) : NULL;
+	if (s->state == PULLING && s->stream->phase == STREAM_WAITING && u && u->up && u != s->pull.upstream)
+		begin_pull(s, u, l->epoch);
 }
 
 static void search(struct source *s) {

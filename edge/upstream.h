@@ -7,6 +7,9 @@
  *   PAUSING   | waits, for a claim's announcement or a moment       | SEARCHING
  *   PULLING   | entries come, or the origin waits for a publisher    | link lost: SEARCHING; refused: PAUSING; end
  *
+ * What it pulls from is the owner, or an origin that holds a copy: the same epochs and sequences, so that it goes on
+ * from one with the entry after the last of the other.
+ *
  * While the stream was live and nothing comes, it waits for `stream.grace`, then ends.
  */
 #pragma once
@@ -32,7 +35,8 @@ void upstream_announced(struct edge *e, struct upstream *u, const struct stream_
 /* The registry's hint that a name has a new epoch, or a new state (struct registry_role). */
 void upstream_changed(void *context, const struct stream_name *name, uint64_t epoch);
 
-/* The upstream that the registry's answer means; NULL: there is none, or no memory for it. */
+/* The upstream that the registry's answer means: the stream's owner; if that cannot be reached, one that holds a copy.
+ * NULL: there is none, or no memory for it. */
 struct upstream *upstream_located(struct edge *e, const struct registry_location *l);
 
 /* The registry's question to all origins (struct registry_role). */

@@ -44,7 +44,7 @@ struct greeting {
 
 static void announce_stream(struct stream *s, void *context) {
 	const struct greeting *g = context;
-	if (s->phase != STREAM_PENDING)
+	if (s->phase != STREAM_PENDING && stream_tellable(s))
 		post_announce(g->worker, g->link, &s->name, s->epoch);
 }
 

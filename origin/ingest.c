@@ -5,6 +5,9 @@
 #include "common/stream/marker.h"
 #include "origin/announce.h"
 #include "origin/origin.h"
+#include "origin/replica.h"
+#include "origin/replicas.h"
+#include "origin/run.h"
 #include "origin/slate.h"
 
 #include <stdio.h>
@@ -21,6 +24,9 @@
  *          |           | was answered
  *
  * A slate (slate.h) may be the holder or the candidate while the stream waits: it holds nothing against a publisher.
+ *
+ * A stream that is held here as a copy of another origin's (replica.h) has no ingest until a publisher comes; when its
+ * claim is granted, the run goes on in the same log.
  */
 struct ingest {
 	struct stream *stream;
@@ -35,6 +41,7 @@ struct ingest {
 	uint64_t gone_epoch; /* of another origin, which is dead: the slate claims after it. 0: not so */
 	int64_t gone_ms;
 	struct timer grace;
+	struct replicas *replicas;                           /* NULL: none are wanted */
 	struct timeline_counts earlier;                      /* of epochs before */
 	struct ingest_warning warnings[INGEST_WARNINGS_MAX]; /* likewise */
 	size_t warning_count;
@@ -111,6 +118,7 @@ static void ingest_free(struct ingest *g) {
 	registry_forget(g->origin->registry, g);
 	timer_stop(&g->grace);
 	slate_disarm(&g->slate);
+	replicas_free(&g->replicas);
 	timeline_free(&g->timeline);
 	timeline_run_fini(&g->run);
 	if (g->holder)
@@ -163,11 +171,15 @@ static void close_timeline(struct ingest *g) {
 void ingest_told_number(struct stream *s, uint64_t epoch, uint64_t number) {
 	enum { CLOCKS_DIFFER_S = 24 * 3600 };
 	struct ingest *g = s->role;
-	if (!g || epoch == g->epoch || number < s->segment_number)
+	if ((g ? epoch == g->epoch : !s->replica) || number < s->segment_number)
 		return;
 	if (number > marker_first_number(clock_wall_us() + CLOCKS_DIFFER_S * 1000000LL)) {
 		log_peer_warn("an edge has an impossible segment number; it is not followed", log_str("stream", s->name.text),
 		              log_u64("number", number));
+		return;
+	}
+	if (!g) { /* a copy: for when it is taken over */
+		s->told_number = number > s->told_number ? number : s->told_number;
 		return;
 	}
 	if (timeline_run_pass_number(&g->run, number))
@@ -177,26 +189,23 @@ void ingest_told_number(struct stream *s, uint64_t epoch, uint64_t number) {
 
 /* --- a publish begins --- */
 
-/* What the map knew of the name: the run goes on if its grace is not over, else its numbers must not be used again. */
-static void take_previous(struct ingest *g, const struct registry_claim *c) {
-	const struct registry_state *p = &c->previous;
-	const struct config_app *config = g->stream->config;
-	if (g->run.run || !c->known || !p->number)
-		return; /* our own run goes on, or nothing was known */
-	int64_t age_ms = (clock_wall_us() - p->wall_us) / 1000;
-	g->run.next_number = p->number + 2 + (age_ms > 0 ? (uint64_t)(age_ms / config->package_segment) : 0);
-	if (!p->run || age_ms > config->stream_grace) {
-		uint64_t seed = marker_first_number(clock_wall_us());
-		g->run.next_number = g->run.next_number > seed ? g->run.next_number : seed;
-		return;
-	}
-	g->run.last_number = p->number;
-	g->run.run = p->run;
-	g->run.base_us = p->base_us;
-	g->run.highest_us = p->highest_us;
-	g->run.discontinuity = p->discontinuity;
-	g->run.target_ms = p->target_ms;
-	g->run.next_track = p->track;
+/* What other origins hold of it follows the epoch. */
+static void replicate(struct ingest *g) {
+	size_t wanted = (size_t)g->stream->config->stream_replicas;
+	if (g->replicas)
+		replicas_epoch(g->replicas, g->epoch);
+	else if (wanted)
+		g->replicas = replicas_new(g->origin, g->stream, g->epoch, wanted);
+	if (wanted && !g->replicas)
+		log_error("a stream has no replicas: out of memory", log_str("stream", g->stream->name.text));
+}
+
+/* The stream is ours, also if it was another's of which we held a copy: the run goes on behind all that is in its log.
+ */
+static void take_over(struct ingest *g, const struct registry_claim *c) {
+	run_take(&g->run, c, g->stream->config, clock_wall_us());
+	if (replica_take(g->stream))
+		run_adopt(&g->run, g->stream);
 }
 
 static int begin_epoch(struct ingest *g, uint64_t epoch) {
@@ -205,8 +214,18 @@ static int begin_epoch(struct ingest *g, uint64_t epoch) {
 	return g->timeline ? 0 : UV_ENOMEM;
 }
 
+static void lost(struct ingest *g);
+
 /* Granted, but who asked has left: the name stays with the holder, or waits, or nobody wants it. */
-static void claimed_for_nobody(struct ingest *g, uint64_t epoch) {
+static void claimed_for_nobody(struct ingest *g, const struct registry_claim *c) {
+	uint64_t epoch = c->epoch;
+	if (g->stream->replica) {
+		take_over(g, c);
+		g->epoch = g->stream->epoch = epoch;
+		replicate(g);
+		lost(g);
+		return;
+	}
 	if (g->holder) {
 		close_timeline(g);
 		if (begin_epoch(g, epoch))
@@ -235,6 +254,16 @@ static void answer_heir(struct ingest *g, const struct registry_claim *c) {
 		slate_disarm(&g->slate); /* who is to try again, and when, the heirs know */
 }
 
+/* Nobody has the name here, and nobody will. */
+static void abandon(struct ingest *g, const char *why) {
+	if (!g->stream->replica) {
+		stream_end(g->stream, why);
+		return;
+	}
+	g->stream->role = NULL; /* it stays as a copy */
+	ingest_free(g);
+}
+
 static void refuse(struct intake *i, const struct registry_claim *c) {
 	i->role = NULL;
 	intake_refuse(i, c->refusal ? PUBLISH_BAD_NAME : PUBLISH_UNAVAILABLE, c->refusal ? c->refusal : "out of memory");
@@ -257,12 +286,12 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	if (!c->epoch) {
 		if (i)
 			refuse(i, c);
-		if (!g->holder && g->stream->phase == STREAM_PENDING)
-			stream_end(g->stream, "nobody may publish it here");
+		if (!g->holder && (g->stream->phase == STREAM_PENDING || g->stream->replica))
+			abandon(g, "nobody may publish it here");
 		return;
 	}
 	if (!i) {
-		claimed_for_nobody(g, c->epoch);
+		claimed_for_nobody(g, c);
 		return;
 	}
 	if (g->holder) {
@@ -270,7 +299,7 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 		g->holder->role = NULL;
 		intake_stop(g->holder, PUBLISH_REPLACED, "another publisher took the name");
 	}
-	take_previous(g, c);
+	take_over(g, c);
 	if (slate_is(&g->slate, i) && !g->run.run) { /* its grace was over already */
 		i->role = NULL;
 		registry_release(g->origin->registry, &g->stream->name, c->epoch);
@@ -291,6 +320,7 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	intake_accept(i, c->epoch);
 	tell_registry(g);
 	origin_announce(g->origin, &g->stream->name, c->epoch);
+	replicate(g);
 	if (waits(g))
 		begin_grace(g);
 }
@@ -420,10 +450,24 @@ void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoc
 void ingest_newer(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder) {
 	const struct stream *s = streams_find(w, name);
 	const struct ingest *g = s ? s->role : NULL;
-	if (!g || epoch <= g->epoch)
+	if (!g || !g->epoch || epoch <= g->epoch)
 		return;
 	registry_yield(g->origin->registry, name, g->epoch);
 	ingest_lost(w, name, g->epoch, holder);
+}
+
+bool ingest_owns(struct worker *w, const struct stream_name *name) {
+	const struct stream *s = streams_find(w, name);
+	const struct ingest *g = s ? s->role : NULL;
+	return g && g->epoch;
+}
+
+void ingest_replicated(struct worker *w, const struct stream_name *name, const char *node, uint64_t epoch, bool held,
+                       const char *why) {
+	const struct stream *s = streams_find(w, name);
+	const struct ingest *g = s ? s->role : NULL;
+	if (g && g->replicas)
+		replicas_told(g->replicas, node, epoch, held, why);
 }
 
 void ingest_describe(const struct stream *s, struct ingest_info *out) {
@@ -431,6 +475,7 @@ void ingest_describe(const struct stream *s, struct ingest_info *out) {
 	*out = (struct ingest_info){0};
 	if (!g)
 		return;
+	out->replicas = g->replicas;
 	out->counts = g->earlier;
 	for (size_t i = 0; i < g->warning_count; i++)
 		add_warning(out->warnings, &out->warning_count, g->warnings[i].what, g->warnings[i].count);

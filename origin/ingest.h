@@ -30,6 +30,13 @@ void ingest_newer(struct worker *w, const struct stream_name *name, uint64_t epo
  * happens. */
 void ingest_fill(struct worker *w, const struct stream_name *name, uint64_t epoch, int64_t dead_ms);
 
+/* True: the name is claimed here. */
+bool ingest_owns(struct worker *w, const struct stream_name *name);
+
+/* The origin `node` says whether it holds a copy of the stream (replicas.h). */
+void ingest_replicated(struct worker *w, const struct stream_name *name, const char *node, uint64_t epoch, bool held,
+                       const char *why);
+
 enum { INGEST_WARNINGS_MAX = 24 };
 
 struct ingest_warning {
@@ -41,6 +48,7 @@ struct ingest_warning {
 struct ingest_info {
 	const char *publisher; /* its address; NULL: none */
 	const char *session, *protocol;
+	const struct replicas *replicas; /* NULL: none are wanted */
 	struct timeline_counts counts;
 	struct ingest_warning warnings[INGEST_WARNINGS_MAX];
 	size_t warning_count;

@@ -3,7 +3,10 @@
  */
 #include "origin/announce.h"
 #include "origin/ingest.h"
+#include "origin/messages.h"
 #include "origin/origin.h"
+#include "origin/replica.h"
+#include "origin/replicas.h"
 #include "origin/slate_file.h"
 
 #include "common/control/ask.h"
@@ -36,6 +39,12 @@ static void describe_stream(struct stream *s, json_t *object) {
 	for (size_t i = 0; i < info.warning_count; i++)
 		json_array_append_new(warnings, json_pack("{s:s, s:I}", "what", info.warnings[i].what, "count",
 		                                          (json_int_t)info.warnings[i].count));
+	const char *owner = replica_owner(s);
+	json_object_set_new(object, "role", json_string(owner ? "replica" : "owner"));
+	if (owner)
+		json_object_set_new(object, "owner", json_pack("{s:s, s:s}", "node", owner, "state", replica_state(s)));
+	else
+		json_object_set_new(object, "replicas", replicas_describe(info.replicas));
 	json_object_set_new(object, "warnings", warnings);
 	json_object_set_new(object, "timeline", describe_timeline(&info.counts));
 	if (info.publisher)
@@ -96,11 +105,20 @@ static void on_announce(struct peers *p, const struct stream_name *name, uint64_
 		return;
 	ingest_newer(o->base.worker, name, epoch, node);
 	heirs_heard(&o->heirs, name, epoch, node);
+	replica_newer(o, name, epoch, node);
 }
 
+/* A hint of the map, who not being known. What we own it settles itself (on_lost). */
 static void on_changed(void *context, const struct stream_name *name, uint64_t epoch) {
+	struct origin *o = context;
+	if (stream_home(o->base.worker, name) == o->base.worker)
+		replica_newer(o, name, epoch, NULL);
 	if (!epoch) /* it is over */
-		heirs_forget(&((struct origin *)context)->heirs, name);
+		heirs_forget(&o->heirs, name);
+}
+
+static void on_finished(void *context, const struct stream_name *name, uint64_t epoch, enum registry_run run) {
+	replica_finished(context, name, epoch, run);
 }
 
 static const struct peers_ops peers_ops = {.on_announce = on_announce};
@@ -124,8 +142,13 @@ static int start(struct node_worker *n) {
 	n->rtmp.play_refusal = "an origin takes streams in; play from an edge";
 	n->relay.take_publishers = true;
 	n->relay.greet = origin_greet;
-	struct registry_role callbacks = {
-	    .ask = ask_peers, .lost = on_lost, .changed = on_changed, .nodes = on_nodes, .context = o};
+	n->relay.on_message = origin_on_message;
+	struct registry_role callbacks = {.ask = ask_peers,
+	                                  .lost = on_lost,
+	                                  .changed = on_changed,
+	                                  .finished = on_finished,
+	                                  .nodes = on_nodes,
+	                                  .context = o};
 	int err = peers_init(&o->peers, n->worker, &n->node->relay, &peers_ops, o);
 	if (!err)
 		heirs_init(&o->heirs, o);
@@ -146,7 +169,12 @@ static void fini(struct node_worker *n) {
 	registry_free(&o->registry);
 }
 
-static const struct streams_ops streams = {.ended = ingest_ended,
+static void on_ended(struct stream *s) {
+	ingest_ended(s);
+	replica_ended(s);
+}
+
+static const struct streams_ops streams = {.ended = on_ended,
                                            .told_number = ingest_told_number,
                                            .publish = ingest_publish,
                                            .samples = ingest_samples,

@@ -13,6 +13,7 @@ struct origin {
 	struct registry *registry;
 	struct peers peers;
 	struct heirs heirs;
+	struct replica *replicas; /* held here, a hash by name (replica.h) */
 };
 
 static inline struct origin *origin_of(struct worker *w) {

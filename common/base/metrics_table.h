@@ -37,6 +37,7 @@ METRIC(M_PARTS_GIVEN_UP, COUNTER, "weir_segments_without_parts_total", "", "Segm
 METRIC(M_PACKAGE_FETCHES, COUNTER, "weir_package_fetches_total", "", "Fetches of history, or of what a link left out, for packaging")
 METRIC(M_SUBSCRIPTIONS, GAUGE, "weir_relay_subscriptions", "", "Streams sent to other nodes over the relay")
 METRIC(M_RELAY_LULLS, COUNTER, "weir_relay_lulls_total", "", "Times that a link was left unread until a flush, since only viewers who wait for one needed what it brings")
+METRIC(M_REPLICAS, GAUGE, "weir_replicas", "", "Copies of other origins' streams held on this origin")
 METRIC(M_LOGS, GAUGE, "weir_logs", "", "Rendition logs, views and mirrors alive")
 METRIC(M_LOG_BYTES, GAUGE, "weir_log_bytes", "", "Bytes referenced by rendition logs, views and mirrors")
 METRIC(M_FRAMES_IN, COUNTER, "weir_frames_received_total", "", "Frames appended to rendition logs")

@@ -53,3 +53,8 @@ uint64_t name_hash(const char *name, size_t size) {
 		h = (h ^ (uint8_t)name[i]) * 1099511628211u;
 	return h;
 }
+
+uint64_t name_weight(const char *node, const char *name) {
+	uint64_t both = name_hash(node, strlen(node)) ^ name_hash(name, strlen(name));
+	return name_hash((const char *)&both, sizeof both);
+}

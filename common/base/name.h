@@ -31,3 +31,7 @@ size_t stream_name_app_size(const struct stream_name *n);
 
 /* FNV-1a, 64 bits, the same on every node. */
 uint64_t name_hash(const char *name, size_t size);
+
+/* Rendezvous hashing: of several nodes the one with the highest weight for a name has it. All who know the same nodes
+ * choose alike, and one that goes moves only its own names. */
+uint64_t name_weight(const char *node, const char *name);

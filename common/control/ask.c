@@ -10,6 +10,8 @@ struct asking {
 static void on_located(void *context, const struct pool_places *places) {
 	struct asking *a = context;
 	struct registry_location l = {.found = places->count > 0, .epoch = places->epoch, .where = places->items[0]};
+	for (size_t i = 1; i < places->count && l.other_count < REGISTRY_OTHERS_MAX; i++)
+		l.others[l.other_count++] = places->items[i];
 	a->answer(a->context, &l);
 	free(a);
 }

@@ -88,12 +88,20 @@ int redis_answer_progress(struct redis_progress_answer *out, const redisReply *r
 	return 0;
 }
 
+int redis_answer_finish(enum registry_run *out, const redisReply *reply) {
+	if (reply->type != REDIS_REPLY_INTEGER || reply->integer < 0 || reply->integer > 2)
+		return UV_EPROTO;
+	*out = (enum registry_run)reply->integer;
+	return 0;
+}
+
 int redis_answer_location(struct registry_location *out, const redisReply *reply) {
 	if (reply->type != REDIS_REPLY_ARRAY)
 		return UV_EPROTO;
 	uint64_t epoch = number_at(reply, 0);
 	const char *address = text_at(reply, 1);
-	*out = (struct registry_location){.found = address && epoch, .epoch = epoch, .address = address};
+	*out = (struct registry_location){
+	    .found = address && epoch, .epoch = epoch, .address = address, .replicas = text_at(reply, 2)};
 	return 0;
 }
 

@@ -44,7 +44,10 @@ struct redis_progress_answer {
 /* 0 or UV_EPROTO. */
 int redis_answer_progress(struct redis_progress_answer *out, const redisReply *reply);
 
-/* HMGET of epoch and address. A name that is not there is found = false. 0 or UV_EPROTO. */
+/* 0 or UV_EPROTO. */
+int redis_answer_finish(enum registry_run *out, const redisReply *reply);
+
+/* HMGET of epoch, address and replicas. A name that is not there is found = false. 0 or UV_EPROTO. */
 int redis_answer_location(struct registry_location *out, const redisReply *reply);
 
 /* The nodes that are whole, at most `most` of them, into `out`. How many, or UV_EPROTO. */

@@ -95,6 +95,14 @@ static const char release[] = OWNER "local epoch, channel, name = unpack(ARGV, 3
 /* What is compared is what others must know at once: a node's load is not among it. */
 #define KNOWN "redis.call('HMGET', KEYS[1], 'incarnation', 'address', 'http', 'region', 'zone', 'state')\n"
 
+static const char finish[] = OWNER "local epoch, channel, name, nodes = unpack(ARGV, 3, 6)\n"
+                                   "if not old[1] or not old[3] then return 1 end\n"
+                                   "if tonumber(old[3]) > tonumber(epoch) then return 0 end\n"
+                                   "if redis.call('HGET', nodes .. old[1], 'incarnation') == old[2] then return 2 end\n"
+                                   "redis.call('DEL', KEYS[1])\n"
+                                   "redis.call('PUBLISH', channel, 'stream ' .. name .. ' 0 ' .. ARGV[1])\n"
+                                   "return 1\n";
+
 static const char node[] =
     NOW "local id, incarnation, ttl, channel, nodes = unpack(ARGV, 1, 5)\n"
         "local before = " KNOWN "redis.call('HSET', KEYS[1], 'incarnation', incarnation, unpack(ARGV, 6))\n"
@@ -126,4 +134,4 @@ static const char nodes[] =
         "end\n"
         "return found\n";
 
-const char *const redis_scripts[] = {claim, progress, release, node, leave, nodes, NULL};
+const char *const redis_scripts[] = {claim, progress, release, finish, node, leave, nodes, NULL};

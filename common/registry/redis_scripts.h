@@ -5,7 +5,7 @@
  *
  * PREFIXstream:NAME (hash, TTL): origin, incarnation, address, epoch, state (live, waiting), publisher, credential,
  *     heard (ms), takeovers (ms of the newest), held_until (ms), and the run's: run, number, wall_us, highest_us,
- *     base_us, discontinuity, target_ms, track
+ *     base_us, discontinuity, target_ms, track; and replicas (ids of who holds copies, each ended by a newline)
  * PREFIXnode:ID (hash, TTL): role, address (of its relay), http (its address), region, zone, version, incarnation,
  *     state (up, draining), capacity (connections; 0: not known), and its load: busy (permille), sent_bits (a second)
  * PREFIXnodes (sorted set): ids by the second in which they expire
@@ -21,6 +21,9 @@ enum redis_script {
 	SCRIPT_PROGRESS,
 	/* Key: the stream. → 1, or 0: it is another's. */
 	SCRIPT_RELEASE,
+	/* Key: the stream, of which the asking node holds a copy. → 0: a newer epoch is there; 1: the run is over; 2:
+	 * its owner is there. */
+	SCRIPT_FINISH,
 	/* Key: the node. Says that it is there; if anything but its load is new, others are told. */
 	SCRIPT_NODE,
 	/* Key: the node. It goes. */

@@ -93,6 +93,12 @@ struct record *record_get(struct registry *r, const struct stream_name *name) {
 	return NULL;
 }
 
+void record_free(struct registry *r, struct record *k) {
+	HASH_DELETE(hh, r->records, k);
+	free(k->replicas);
+	free(k);
+}
+
 /* --- claims --- */
 
 static void on_tell(struct turn_task *task) {
@@ -114,6 +120,8 @@ static void note_grant(struct claiming *c, struct record *k, uint64_t epoch, con
 	k->state = c->answer.known ? *previous : (struct registry_state){0};
 	k->state.epoch = epoch;
 	k->live = !c->waiting;
+	free(k->replicas);
+	k->replicas = NULL;
 	strcpy(k->publisher, c->publisher);
 	strcpy(k->credential, c->credential);
 }
@@ -214,19 +222,39 @@ void registry_release(struct registry *r, const struct stream_name *name, uint64
 	struct record *k = owned(r, name, epoch);
 	if (!k)
 		return;
-	HASH_DELETE(hh, r->records, k);
 	r->backend->release(r, k);
-	free(k);
+	record_free(r, k);
 }
 
 void registry_yield(struct registry *r, const struct stream_name *name, uint64_t epoch) {
 	struct record *k = owned(r, name, epoch);
 	if (!k)
 		return;
-	HASH_DELETE(hh, r->records, k);
 	if (r->backend->yield)
 		r->backend->yield(r, k);
-	free(k);
+	record_free(r, k);
+}
+
+void registry_replicas(struct registry *r, const struct stream_name *name, uint64_t epoch, const char *ids) {
+	struct record *k = owned(r, name, epoch);
+	char *copy = k && *ids ? strdup(ids) : NULL;
+	if (!k || (*ids && !copy))
+		return; /* without memory edges ask for it elsewhere */
+	free(k->replicas);
+	k->replicas = copy;
+	r->backend->progress(r, k);
+}
+
+void registry_finish(struct registry *r, const struct stream_name *name, uint64_t epoch) {
+	if (r->backend->finish && !r->stopped)
+		r->backend->finish(r, name, epoch);
+	else if (r->role.finished)
+		r->role.finished(r->role.context, name, epoch, REGISTRY_RUN_OVER);
+}
+
+void registry_keep(struct registry *r, const struct stream_name *name) {
+	if (r->backend->keep && !r->stopped)
+		r->backend->keep(r, name);
 }
 
 /* --- locate --- */
@@ -412,8 +440,7 @@ void registry_free(struct registry **out) {
 	}
 	struct record *k, *next;
 	HASH_ITER(hh, r->records, k, next) {
-		HASH_DELETE(hh, r->records, k);
-		free(k);
+		record_free(r, k);
 	}
 	node_list_unref(&r->nodes);
 	r->backend->free(r);

@@ -12,6 +12,9 @@
  * | claim     | origin  | the name is mine from a new epoch on; what was known of its run comes back    |
  * | progress  | origin  | what the next owner must know: after each mark, and when it waits             |
  * | release   | origin  | the run is over                                                             |
+ * | yield     | origin  | another origin claims the name: the map says whose it is                       |
+ * | replicas  | origin  | who holds copies of the stream, for edges that look for it when the owner is gone |
+ * | finish    | origin  | that holds a copy: its owner is gone, and no publisher came                     |
  * | locate    | edge    | which origin has it                                                         |
  * | watch     | both    | changes of others come by themselves, as hints: `changed`, `node`             |
  */
@@ -23,6 +26,8 @@
 #include "common/registry/takeover.h"
 
 #include <stdatomic.h>
+
+enum { REGISTRY_OTHERS_MAX = 7 };
 
 /* What the map knows of a stream beyond its owner. */
 struct registry_state {
@@ -60,6 +65,11 @@ struct registry_location {
 	uint64_t epoch;
 	void *where;         /* an answer of the role's own `ask`: its upstream; else */
 	const char *address; /* the owner's relay address, for this call's time */
+	/* Who else holds the stream: of an answer of `ask` their upstreams; else their ids, each ended by a newline, for
+	 * this call's time. */
+	size_t other_count;
+	void *others[REGISTRY_OTHERS_MAX];
+	const char *replicas; /* may be NULL */
 };
 
 typedef void (*registry_claim_fn)(void *context, const struct registry_claim *c);
@@ -115,6 +125,13 @@ struct registry_node {
 
 typedef void (*registry_node_fn)(void *context, const struct registry_node *n);
 
+/* What the map says of a run whose owner is gone. */
+enum registry_run {
+	REGISTRY_RUN_ELSEWHERE, /* it knows a newer epoch */
+	REGISTRY_RUN_OVER,      /* it has forgotten it, now or before */
+	REGISTRY_RUN_OWNED,     /* its owner is there, or was a moment ago */
+};
+
 /* What the role does for its registry; any may be NULL. On the registry's worker. */
 struct registry_role {
 	/* Asks all linked nodes who may know, and calls `answer` exactly once, perhaps within the call. */
@@ -123,6 +140,8 @@ struct registry_role {
 	void (*lost)(void *context, const struct stream_name *name, uint64_t epoch, const char *holder);
 	/* A name has a new epoch, a new state or is gone (epoch 0). A hint: it may come twice, late or never. */
 	void (*changed)(void *context, const struct stream_name *name, uint64_t epoch);
+	/* The answer to registry_finish. */
+	void (*finished)(void *context, const struct stream_name *name, uint64_t epoch, enum registry_run run);
 	/* All nodes that the map lists, this one too; told now and then, and when they change (but not for their load). */
 	void (*nodes)(void *context, const struct registry_node *nodes, size_t count);
 	void *context;
@@ -150,6 +169,18 @@ void registry_release(struct registry *r, const struct stream_name *name, uint64
 
 /* This node has let go of the name, for another one claims it: what the map says is the other's. */
 void registry_yield(struct registry *r, const struct stream_name *name, uint64_t epoch);
+
+/* Which other origins hold copies of this node's stream, by their ids, each ended by a newline. Of an epoch that is not
+ * this node's newest: nothing. */
+void registry_replicas(struct registry *r, const struct stream_name *name, uint64_t epoch, const char *ids);
+
+/* A copy's owner has been gone for long: is the run over? So it is unless the map knows a newer epoch, or that the
+ * owner is there; then it forgets the stream. `finished` tells, once, perhaps within the call. Where no map can say,
+ * the run is over. */
+void registry_finish(struct registry *r, const struct stream_name *name, uint64_t epoch);
+
+/* A copy whose owner is gone waits here for a publisher: the map is not to forget the name yet. */
+void registry_keep(struct registry *r, const struct stream_name *name);
 
 /* Single flight for each name; "not found" is remembered for a second. The answer may come within the call. */
 void registry_locate(struct registry *r, const struct stream_name *name, registry_locate_fn fn, void *context);

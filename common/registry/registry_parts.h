@@ -25,6 +25,7 @@ struct record {
 	struct takeover_history takeovers;
 	uint64_t told_ms; /* redis: when it was told last, in the loop's time; */
 	bool untold;      /* and that it is to be told */
+	char *replicas;   /* ids of the origins that hold copies, each ended by a newline; NULL: nobody */
 	UT_hash_handle hh;
 };
 
@@ -65,6 +66,10 @@ struct registry_backend {
 	void (*release)(struct registry *, struct record *);
 	/* The record is about to be freed, and the map is not to be told. May be NULL. */
 	void (*yield)(struct registry *, struct record *);
+	/* Answers by role.finished, once; NULL: over. */
+	void (*finish)(struct registry *, const struct stream_name *name, uint64_t epoch);
+	/* NULL: nothing expires. */
+	void (*keep)(struct registry *, const struct stream_name *name);
 	/* Answers by search_answer, once. */
 	void (*locate)(struct registry *, struct search *);
 	/* What this node says of itself has changed. May be NULL. */
@@ -99,6 +104,8 @@ int registry_redis_start(struct registry *r);
 /* The record of that name, made if need be; NULL: out of memory. */
 struct record *record_get(struct registry *r, const struct stream_name *name);
 struct record *record_find(struct registry *r, const struct stream_name *name);
+/* Out of the table, and freed. */
+void record_free(struct registry *r, struct record *k);
 
 /* Decides by what this node knows, and answers. */
 void claim_locally(struct registry *r, struct claiming *c);

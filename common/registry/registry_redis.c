@@ -42,8 +42,7 @@ static void lose(struct registry *r, struct record *k, uint64_t newer, const cha
 	struct stream_name name = k->name;
 	uint64_t epoch = k->state.epoch;
 	registry_note_epoch(r->shared, newer);
-	HASH_DELETE(hh, r->records, k);
-	free(k);
+	record_free(r, k);
 	log_warn("another origin has the stream", log_str("stream", name.text), log_u64("epoch", epoch),
 	         log_u64("newer", newer), log_str("origin", holder));
 	if (r->role.lost)
@@ -99,7 +98,8 @@ static void on_progress(struct registry *r, struct record *k) {
 	                           /* field by field */
 	                           "state", k->live ? "live" : "waiting", "publisher", host, "credential", k->credential,
 	                           "run", n[0], "number", n[1], "wall_us", n[2], "highest_us", n[3], "base_us", n[4],
-	                           "discontinuity", n[5], "target_ms", n[6], "track", n[7]};
+	                           "discontinuity", n[5], "target_ms", n[6], "track", n[7], "replicas",
+	                           k->replicas ? k->replicas : ""};
 	size_t count = sizeof arguments / sizeof *arguments;
 	if (redis_run(&s->commands, SCRIPT_PROGRESS, key, count, arguments, on_progress_answer, t))
 		free(t);
@@ -114,6 +114,44 @@ static void on_release(struct registry *r, struct record *k) {
 	snprintf(epoch, sizeof epoch, "%" PRIu64, k->state.epoch);
 	const char *arguments[] = {r->shared->node, s->incarnation, epoch, s->channel, k->name.text};
 	redis_run(&s->commands, SCRIPT_RELEASE, key, 5, arguments, NULL, NULL); /* lost: its TTL releases it */
+}
+
+/* --- of a copy --- */
+
+static void on_finish_answer(void *context, const redisReply *reply) {
+	struct told *t = context;
+	struct registry *r = t->registry;
+	enum registry_run run = REGISTRY_RUN_OVER;
+	if (reply && redis_answer_finish(&run, reply))
+		complain("redis did not say whether a run is over", &t->name, reply);
+	if (!r->stopped && r->role.finished)
+		r->role.finished(r->role.context, &t->name, t->epoch, run);
+	free(t);
+}
+
+static void on_finish(struct registry *r, const struct stream_name *name, uint64_t epoch) {
+	struct registry_redis *s = redis_of(r);
+	struct told *t = malloc(sizeof *t);
+	char key[KEY_SIZE], text[NUMBER_SIZE];
+	stream_key(s, name, key);
+	snprintf(text, sizeof text, "%" PRIu64, epoch);
+	const char *arguments[] = {r->shared->node, s->incarnation, text, s->channel, name->text, s->node_prefix};
+	if (t)
+		*t = (struct told){r, *name, epoch};
+	if (t && redis_run(&s->commands, SCRIPT_FINISH, key, 6, arguments, on_finish_answer, t) == 0)
+		return;
+	free(t);
+	if (r->role.finished)
+		r->role.finished(r->role.context, name, epoch, REGISTRY_RUN_OVER);
+}
+
+static void on_keep(struct registry *r, const struct stream_name *name) {
+	struct registry_redis *s = redis_of(r);
+	char key[KEY_SIZE], ttl[NUMBER_SIZE];
+	stream_key(s, name, key);
+	snprintf(ttl, sizeof ttl, "%d", STREAM_TTL_S);
+	const char *arguments[] = {"EXPIRE", key, ttl};
+	redis_send(&s->commands, 3, arguments, NULL, NULL); /* lost: it is kept again in a while */
 }
 
 /* --- claims --- */
@@ -210,8 +248,8 @@ static void on_locate(struct registry *r, struct search *search) {
 	struct registry_redis *s = redis_of(r);
 	char key[KEY_SIZE];
 	stream_key(s, &search->name, key);
-	const char *arguments[] = {"HMGET", key, "epoch", "address"};
-	if (redis_send(&s->commands, 4, arguments, on_locate_answer, search))
+	const char *arguments[] = {"HMGET", key, "epoch", "address", "replicas"};
+	if (redis_send(&s->commands, 5, arguments, on_locate_answer, search))
 		search_peers(search);
 }
 
@@ -353,6 +391,8 @@ static void on_free(struct registry *r) {
 static const struct registry_backend backend = {.claim = on_claim,
                                                 .progress = on_progress,
                                                 .release = on_release,
+                                                .finish = on_finish,
+                                                .keep = on_keep,
                                                 .locate = on_locate,
                                                 .announce = redis_nodes_announce,
                                                 .up = is_up,

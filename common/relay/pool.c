@@ -24,10 +24,12 @@ struct location {
 
 /* --- where is it? --- */
 
-static void answer_location(struct upstream *u, struct location *l, bool found, uint64_t epoch) {
+static const struct located not_found;
+
+static void answer_location(struct upstream *u, struct location *l, const struct located *answer) {
 	HASH_DELETE(hh, u->locations, l);
 	if (l->fn)
-		l->fn(l->context, u, found, epoch);
+		l->fn(l->context, u, answer);
 	free(l);
 }
 
@@ -39,7 +41,7 @@ void upstream_locate(struct upstream *u, const struct stream_name *name, located
 	}
 	if (!l || !HASH_ADDED(hh, l)) {
 		free(l);
-		fn(context, u, false, 0);
+		fn(context, u, &not_found);
 		return;
 	}
 	Weir__Relay__Locate h_body = WEIR__RELAY__LOCATE__INIT;
@@ -62,13 +64,13 @@ static void on_located(struct upstream *u, const Weir__Relay__Located *m) {
 	uint64_t id = m->id;
 	HASH_FIND(hh, u->locations, &id, sizeof id, l);
 	if (l)
-		answer_location(u, l, m->found, m->epoch);
+		answer_location(u, l, &(struct located){m->found && m->epoch, m->replica, m->epoch});
 }
 
 static void locations_lost(struct upstream *u) {
 	struct location *l, *next;
 	HASH_ITER(hh, u->locations, l, next) {
-		answer_location(u, l, false, 0);
+		answer_location(u, l, &not_found);
 	}
 }
 
@@ -87,13 +89,23 @@ static void poll_answered(struct poll *p) {
 	free(p);
 }
 
-static void on_one_answer(void *context, struct upstream *u, bool found, uint64_t epoch) {
+static void note_place(struct pool_places *places, struct upstream *u, const struct located *l) {
+	if (l->epoch > places->epoch)
+		*places = (struct pool_places){.epoch = l->epoch};
+	if (l->epoch < places->epoch || places->count == POOL_PLACES_MAX)
+		return;
+	size_t at = places->count++;
+	places->items[at] = u;
+	if (!l->replica) {
+		places->items[at] = places->items[0];
+		places->items[0] = u;
+	}
+}
+
+static void on_one_answer(void *context, struct upstream *u, const struct located *l) {
 	struct poll *p = context;
-	struct pool_places *places = &p->places;
-	if (found && epoch > places->epoch)
-		*places = (struct pool_places){.epoch = epoch};
-	if (found && epoch && epoch == places->epoch && places->count < POOL_PLACES_MAX)
-		places->items[places->count++] = u;
+	if (l->found)
+		note_place(&p->places, u, l);
 	poll_answered(p);
 }
 

@@ -72,8 +72,13 @@ void link_pool_drop(struct upstream *u);
 void link_pool_stop(struct link_pool *p);
 void link_pool_fini(struct link_pool *p);
 
-/* The answer to Locate: `found` with the epoch, or not (also when the link is lost before it came). */
-typedef void (*located_fn)(void *context, struct upstream *u, bool found, uint64_t epoch);
+/* The answer to Locate; not found also when the link is lost before it came. */
+struct located {
+	bool found;
+	bool replica; /* another node owns it, this one holds a copy */
+	uint64_t epoch;
+};
+typedef void (*located_fn)(void *context, struct upstream *u, const struct located *l);
 
 /* Asks one upstream, which must be up. Out of memory: answered "not found" at once. */
 void upstream_locate(struct upstream *u, const struct stream_name *name, located_fn fn, void *context);
@@ -83,7 +88,7 @@ void upstream_forget(struct upstream *u, void *context);
 
 enum { POOL_PLACES_MAX = 8 };
 
-/* Who has a name, of all that are linked: those that told its newest epoch. */
+/* Who has a name, of all that are linked: those that told its newest epoch, its owner first. */
 struct pool_places {
 	uint64_t epoch;
 	size_t count; /* 0: nobody has it */

@@ -6,7 +6,8 @@
 
 #include <uv.h>
 
-int pull_begin(struct pull *p, struct upstream *u, struct rendition *r, const struct pull_ops *ops) {
+int pull_begin(struct pull *p, struct upstream *u, struct rendition *r, int64_t history_us,
+               const struct pull_ops *ops) {
 	p->ops = ops;
 	p->rendition = r;
 	p->id = ++u->next_id;
@@ -27,7 +28,7 @@ int pull_begin(struct pull *p, struct upstream *u, struct rendition *r, const st
 	h_body.after_us = r->stream->highest_us;
 	h_body.newest_number =
 	    r->stream->told_number > r->stream->segment_number ? r->stream->told_number : r->stream->segment_number;
-	h_body.history_us = r->stream->config->edge_history * 1000;
+	h_body.history_us = history_us;
 	RELAY_HEADER(h, subscribe, SUBSCRIBE);
 	link_send(u->link, &h, (struct slice){0});
 	return 0;

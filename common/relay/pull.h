@@ -34,9 +34,12 @@ struct pull {
 	UT_hash_handle hh, hh_handle;
 };
 
-/* `u` must be up. 0 or UV_ENOMEM. The struct must be zeroed before its first use, and may be used again when it is
+#define PULL_ALL_HISTORY INT64_MIN
+
+/* `u` must be up. With nothing to go on from it begins `history_us` before the newest keyframe, or with the oldest
+ * (PULL_ALL_HISTORY). 0 or UV_ENOMEM. The struct must be zeroed before its first use, and may be used again when it is
  * over. */
-int pull_begin(struct pull *p, struct upstream *u, struct rendition *r, const struct pull_ops *ops);
+int pull_begin(struct pull *p, struct upstream *u, struct rendition *r, int64_t history_us, const struct pull_ops *ops);
 
 /* Unsubscribes. Over already is fine. */
 void pull_end(struct pull *p);

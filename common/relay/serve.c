@@ -54,7 +54,7 @@ static int on_message(struct link *l, const struct relay_message *m) {
 		serve_fetch(s, h->fetch);
 		return 0;
 	default: /* Load, Drain and what only a puller hears: nothing to do */
-		return 0;
+		return s->server->on_message ? s->server->on_message(s->server, l, m) : 0;
 	}
 }
 

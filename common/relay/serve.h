@@ -20,6 +20,8 @@ struct relay_server {
 	/* An edge asks the nodes above it in turn: on the home worker of the name, answers exactly once. NULL: nobody is
 	 * above. */
 	void (*locate_above)(struct worker *home, const struct stream_name *name, relay_located_fn fn, void *context);
+	/* A message that is none of the relay's own. A negative code closes the link. NULL: such are skipped. */
+	int (*on_message)(struct relay_server *, struct link *, const struct relay_message *m);
 	/* A link is ready: the role tells it what is announced already. NULL: nothing. */
 	void (*greet)(struct relay_server *, struct link *);
 	struct list links; /* ready ones */

@@ -34,30 +34,31 @@ static void answer(struct question *q, struct bytes *block) {
 	worker_post(q->server->worker, &q->message);
 }
 
-static void answer_located(struct question *q, bool found, uint64_t epoch, bool waiting) {
+static void answer_located(struct question *q, bool found, uint64_t epoch, bool waiting, bool replica) {
 	Weir__Relay__Located h_body = WEIR__RELAY__LOCATED__INIT;
 	h_body.id = q->id;
 	h_body.found = found;
 	h_body.epoch = epoch;
 	h_body.node = (char *)q->server->self->id;
 	h_body.waiting = waiting;
+	h_body.replica = replica;
 	RELAY_HEADER(h, located, LOCATED);
 	answer(q, relay_pack(&h, (struct slice){0}));
 }
 
 static void on_located_above(void *context, bool found, uint64_t epoch) {
-	answer_located(context, found, epoch, false);
+	answer_located(context, found, epoch, false, false);
 }
 
 static void answer_locate(struct worker *home, struct message *message) {
 	struct question *q = (struct question *)message;
 	const struct stream *s = streams_find(home, &q->name);
-	if (s && s->epoch)
-		answer_located(q, true, s->epoch, s->phase == STREAM_WAITING);
+	if (s && stream_tellable(s))
+		answer_located(q, true, s->epoch, s->phase == STREAM_WAITING, s->replica);
 	else if (q->server->locate_above)
 		q->server->locate_above(home, &q->name, on_located_above, q);
 	else
-		answer_located(q, false, 0, false);
+		answer_located(q, false, 0, false, false);
 }
 
 /* The first kept sequence of the epoch; 0: none. */

@@ -117,6 +117,11 @@ static bool open_cursor(struct subscription *b, struct log *log) {
 		cursor_open_at(&b->cursor, log, position, on_ready);
 		return true;
 	}
+	if (b->epoch && log_is_before(log, b->epoch, b->sequence)) {
+		/* A copy that got less from a dead owner than the puller did: what comes next is new to both. */
+		cursor_open_at(&b->cursor, log, log->next, on_ready);
+		return true;
+	}
 	b->need_head = true;
 	if (b->epoch && log_first_of_newer(log, b->epoch, &position) && position > log->first) {
 		cursor_open_at(&b->cursor, log, position, on_ready);

@@ -210,6 +210,13 @@ bool log_after(const struct log *l, uint64_t epoch, uint64_t sequence, uint64_t 
 	return true;
 }
 
+bool log_is_before(const struct log *l, uint64_t epoch, uint64_t sequence) {
+	if (l->next == l->first)
+		return false;
+	const struct log_item *newest = slot(l, l->next - 1);
+	return newest->epoch < epoch || (newest->epoch == epoch && newest->sequence < sequence);
+}
+
 bool log_first_of_newer(const struct log *l, uint64_t epoch, uint64_t *position) {
 	uint64_t p = first_above(l, epoch, UINT64_MAX);
 	if (p == l->next)

@@ -91,5 +91,8 @@ bool log_key_before(const struct log *l, int64_t history_us, uint64_t *position)
 /* The position right after (epoch, sequence), when that item or its successor is kept; for resuming. */
 bool log_after(const struct log *l, uint64_t epoch, uint64_t sequence, uint64_t *position);
 
+/* Everything in the log, which is not empty, comes before (epoch, sequence). */
+bool log_is_before(const struct log *l, uint64_t epoch, uint64_t sequence);
+
 /* The first position whose epoch is above `epoch`; false when none is kept. */
 bool log_first_of_newer(const struct log *l, uint64_t epoch, uint64_t *position);

@@ -381,7 +381,7 @@ static struct stream *stream_for(struct worker *home, const struct feed *f) {
 	if (f->flags & MIRROR_WAIT)
 		return s ? s : streams_get(home, &f->name);
 	/* A stream that the role holds already, claimed but without a frame yet, is about to be there. */
-	return s && (s->phase != STREAM_PENDING || s->role) ? s : NULL;
+	return s && s->epoch >= s->newer && (s->phase != STREAM_PENDING || s->role) ? s : NULL;
 }
 
 void stream_add_feed(struct worker *home, struct feed *f) {

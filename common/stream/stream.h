@@ -64,7 +64,9 @@ struct stream {
 	struct list renditions;
 	struct list feeds; /* struct feed: one for each worker, rendition and form that is read */
 	bool wanted;       /* the role was told so */
-	bool ended;        /* not in the table any more; freed when the last feed has gone */
+	bool replica;      /* on an origin: another one owns it, and this is a copy */
+	uint64_t newer; /* another node is known to have the name from this epoch on: nothing older is told of. 0: none */
+	bool ended;     /* not in the table any more; freed when the last feed has gone */
 	struct list ended_node;
 	struct timer end_timer;
 	void *role;                      /* the role's own state (source) */
@@ -129,6 +131,11 @@ struct rendition *stream_rendition_get(struct stream *s, const char *name);
  * mark. UV_ENOMEM. A gap in the sequence is noted in the log as ITEM_RESTART.
  */
 int stream_append(struct rendition *r, struct entry *e);
+
+/* Others may be told of it: entries have come, and no newer epoch is known elsewhere. */
+static inline bool stream_tellable(const struct stream *s) {
+	return s->epoch && s->epoch >= s->newer;
+}
 
 /* The source is lost; readers are told. */
 void stream_waiting(struct stream *s);

@@ -221,3 +221,29 @@ void contract_a_claim_for_a_gap_leaves_the_name_to_anybody(void) {
 	    ask(0, (struct registry_request){.publisher = B, .policy = TAKEOVER_REJECT, .silent_ms = 0}).claim;
 	cr_assert_gt(next.epoch, gap.epoch, "who publishes need not wait, nor be who was there before");
 }
+
+static void yield(struct registry *r, void *context) {
+	registry_yield(r, &name, *(uint64_t *)context);
+}
+
+void contract_a_name_that_was_yielded_is_not_told_of(void) {
+	struct registry_claim first = claim_on(0);
+	progress_on(0, first.epoch, 7, false);
+	on_node(0, yield, &first.epoch);
+	progress_on(0, first.epoch, 8, false);
+	release_on(0, first.epoch);
+	struct registry_claim second = claim_on(0);
+	cr_assert_gt(second.epoch, first.epoch);
+	cr_assert(!second.known || second.previous.number == 7, "who let go still told the map");
+}
+
+static void finish(struct registry *r, void *context) {
+	registry_finish(r, &name, *(uint64_t *)context);
+}
+
+void contract_a_run_that_nobody_knows_is_over(void) {
+	uint64_t epoch = 5;
+	on_node(1, finish, &epoch);
+	wait_for_count(&node_news(1)->finished, 1);
+	cr_assert_eq(node_news(1)->run, REGISTRY_RUN_OVER);
+}

@@ -39,6 +39,8 @@ void contract_a_credential_decides_where_there_is_one(void);
 void contract_who_fights_for_a_name_is_held_off(void);
 void contract_a_name_that_waits_is_anybodys(void);
 void contract_a_claim_for_a_gap_leaves_the_name_to_anybody(void);
+void contract_a_name_that_was_yielded_is_not_told_of(void);
+void contract_a_run_that_nobody_knows_is_over(void);
 
 #define REGISTRY_CONTRACT_TEST(suite, open, close, behaviour)                                                          \
 	Test(suite, behaviour) {                                                                                           \
@@ -60,4 +62,6 @@ void contract_a_claim_for_a_gap_leaves_the_name_to_anybody(void);
 	REGISTRY_CONTRACT_TEST(suite, open, close, a_credential_decides_where_there_is_one)                                \
 	REGISTRY_CONTRACT_TEST(suite, open, close, who_fights_for_a_name_is_held_off)                                      \
 	REGISTRY_CONTRACT_TEST(suite, open, close, a_name_that_waits_is_anybodys)                                          \
-	REGISTRY_CONTRACT_TEST(suite, open, close, a_claim_for_a_gap_leaves_the_name_to_anybody)
+	REGISTRY_CONTRACT_TEST(suite, open, close, a_claim_for_a_gap_leaves_the_name_to_anybody)                           \
+	REGISTRY_CONTRACT_TEST(suite, open, close, a_name_that_was_yielded_is_not_told_of)                                 \
+	REGISTRY_CONTRACT_TEST(suite, open, close, a_run_that_nobody_knows_is_over)

@@ -38,10 +38,22 @@ static void on_nodes(void *context, const struct registry_node *list, size_t cou
 	atomic_store(&n->news.listed, (int)count);
 }
 
+static void on_finished(void *context, const struct stream_name *name, uint64_t epoch, enum registry_run run) {
+	struct node *n = context;
+	(void)name;
+	(void)epoch;
+	atomic_store(&n->news.run, (int)run);
+	atomic_fetch_add(&n->news.finished, 1);
+}
+
 static int start(struct worker *w, void *context) {
 	struct node *n = context;
-	struct registry_role role = {
-	    .ask = n->role.ask, .lost = on_lost, .changed = on_changed, .nodes = on_nodes, .context = n};
+	struct registry_role role = {.ask = n->role.ask,
+	                             .lost = on_lost,
+	                             .changed = on_changed,
+	                             .finished = on_finished,
+	                             .nodes = on_nodes,
+	                             .context = n};
 	return registry_new(&n->registry, w, &n->shared, &role);
 }
 

@@ -14,6 +14,8 @@ enum { NODES = 2, NODE_OVERRIDES = 6 };
 struct news {
 	_Atomic int lost, changed, listed; /* how often; listed: how many nodes the newest list had */
 	_Atomic uint64_t changed_epoch;
+	_Atomic int finished; /* how often a run was asked for; and the newest answer, an enum registry_run */
+	_Atomic int run;
 };
 
 /* Configures node i by "section.key=value" texts, which are kept; then starts it. */
