@@ -77,6 +77,16 @@ int flv_message_of_frame(struct flv_message *m, const struct view *v, const stru
 	return write_header(m, &tag, form);
 }
 
+bool flv_carries(const struct track *track, enum flv_form form) {
+	struct flv_tag tag;
+	struct flv_message m;
+	if (track->kind != TRACK_VIDEO && track->kind != TRACK_AUDIO)
+		return false;
+	tag_of_track(&tag, track);
+	tag.packet = FLV_FRAME;
+	return write_header(&m, &tag, form) == 0;
+}
+
 static void put(struct buffer *out, const struct flv_framing *framing, const struct flv_message *m) {
 	enum { FRAMING = 64 }; /* what a framing adds, with some for chunk headers inside long messages */
 	if (out->size == 0) {

@@ -45,6 +45,9 @@ int flv_render(struct flv_render *state, struct view *v, const struct entry *e, 
 
 void flv_render_fini(struct flv_render *state);
 
+/* True: the form has a way to say the track's frames. */
+bool flv_carries(const struct track *track, enum flv_form form);
+
 /*
  * The single pieces, for readers that take a private path. 0, or UV_ENOTSUP where the form has no way to say it.
  * `track` is the frame's (NULL for data).

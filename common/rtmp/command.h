@@ -55,7 +55,7 @@ void rtmp_write_result(struct buffer *out, double transaction);
 void rtmp_write_result_number(struct buffer *out, double transaction, double value);
 void rtmp_write_error(struct buffer *out, double transaction, const char *code, const char *description);
 
-/* onStatus on a message stream; `level` is "status" or "error"; `details` may be NULL. */
+/* onStatus on a message stream; `level` is "status", "warning" or "error"; `details` may be NULL. */
 void rtmp_write_status(struct buffer *out, uint32_t stream, const char *level, const char *code,
                        const char *description, const char *details);
 

@@ -241,3 +241,40 @@ def test_ffmpeg_reads_hls_on_across_a_publishers_absence(cluster, children, enco
     wait_until(lambda: shown() > before + 120, 30, "the player goes on")
     assert player.running()
     player.stop()
+
+
+def vp8_tags(seconds=4):
+    """Enhanced RTMP's VP8, 15 frames a second, a keyframe each second; nothing that a decoder would show."""
+    key = b"\x10\x02\x00\x9d\x01\x2a" + (320).to_bytes(2, "little") + (180).to_bytes(2, "little") + bytes(50)
+    return [flv.Tag(flv.VIDEO, i * 1000 // 15, bytes([0x80 | (2 if i % 15 else 1) << 4 | 1]) + b"vp08" +
+                    (b"\x11\x02\x00" + bytes(50) if i % 15 else key)) for i in range(seconds * 15)]
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_player_that_cannot_take_the_codec_is_told(cluster, encoder, clip_tags, sound):
+    """Whether it was there before or comes later. With sound that it can take, it goes on with that."""
+    vp8 = vp8_tags() + [tag for tag in clip_tags if tag.type == flv.AUDIO and sound]
+    made = cluster()
+    first = encoder(made.origin.rtmp_port)
+    with rtmp.Client(made.edge.rtmp_port) as viewer, rtmp.Client(made.edge.rtmp_port) as later, \
+            rtmp.Client(made.edge.rtmp_port) as able:
+        viewer.play("cam1")
+        viewer.next_frame(10)
+        first.close()
+        wait_state(made.edge, "waiting")
+        encoder(made.origin.rtmp_port, sorted(vp8, key=lambda tag: tag.timestamp))
+        wait_state(made.edge, "live")
+        later.play("cam1")
+        for client in (viewer, later):
+            wait_until(lambda client=client: client.read_message() and "NetStream.Play.NoSupportedTrackFound" in
+                       [status["code"] for status in client.statuses], 20, "it is told")
+            told = client.statuses[-1]
+            assert told["level"] == ("warning" if sound else "error") and "vp08" in told["description"]
+            if sound:
+                assert client.next_frame(10).type == rtmp.AUDIO
+        able.connect(fourCcList=["vp08"])
+        able.create_stream()
+        able.command("play", None, "cam1", -2000, stream_id=able.stream_id)
+        while able.read_message(10).payload[1:5] != b"vp08":
+            pass
+        assert "NetStream.Play.NoSupportedTrackFound" not in [status["code"] for status in able.statuses]
