@@ -64,6 +64,11 @@ static const char claim[] = NOW OWNER
     "local answer = {'granted', string.format('%.0f', epoch), old[3] or '0'}\n"
     "local run = redis.call('HMGET', KEYS[1], 'run', 'number', 'wall_us', 'highest_us', 'base_us', 'discontinuity',\n"
     "                       'target_ms', 'track')\n"
+    /* Of a live stream the map has the media time of its newest mark: viewers are past that by what has passed since,
+     * and some jitter. */
+    "if old[4] == 'live' and run[4] then\n"
+    "  run[4] = string.format('%.0f', run[4] + (now - (tonumber(held[3]) or now)) * 1000 + 250000)\n"
+    "end\n"
     "for i = 1, 8 do answer[3 + i] = run[i] or '0' end\n"
     "redis.call('HSET', KEYS[1], 'origin', node, 'incarnation', incarnation, 'address', address, 'epoch', answer[2],\n"
     "           'state', state, 'publisher', publisher, 'credential', credential, 'takeovers', takeovers,\n"
