@@ -5,7 +5,8 @@ import time
 import figures
 from encoders import Encoder, Ffmpeg
 from live import FlvViewer, RtmpViewer
-from nodes import Node, Redis
+from maps import Server, Watched
+from nodes import Node
 from players import DashPlayer, HlsPlayer, LowLatencyPlayer
 from process import SLOW, wait_until
 from witness import Witness
@@ -100,12 +101,11 @@ class Cluster:
     """Nodes that know each other by Redis. Settings for one role stand under its name."""
 
     def __init__(self, lab, children, tags, story, origins=3, edges=3, workers=2, settings=None, origin=None, edge=None,
-                 env=None, delay_ms=0):
+                 env=None, delay_ms=0, sentinels=False, wrap=None):
         self.lab, self.children, self.tags, self.story = lab, children, tags, story
-        self.redis = Redis(lab.host("redis"), children).start()
-        self.common = {"node.workers": workers, "registry.backend": "redis", "registry.redis": self.redis.address,
-                       **(settings or {})}
-        self.delay_ms = delay_ms
+        self.redis = Watched(lab, children) if sentinels else Server(lab.host("redis"), children).start()
+        self.common = {"node.workers": workers, "registry.backend": "redis", **self.redis.settings(), **(settings or {})}
+        self.delay_ms, self.wrap = delay_ms, wrap or {}
         self.origin_settings, self.edge_settings = {**PACKAGING, **(origin or {})}, edge or {}
         env = env or {}
         self.origins = [self._node("origin", f"origin{i}", env) for i in range(1, origins + 1)]
@@ -121,6 +121,8 @@ class Cluster:
     def _node(self, role, name, env):
         own = self.origin_settings if role == "origin" else self.edge_settings
         made = Node(self.lab.host(name), self.children, role, {**self.common, **own}, env=env.get(name))
+        if name in self.wrap:
+            made.wrap = [*self.wrap[name], made.folder]
         if role == "origin" and self.delay_ms:
             made.behind_slow_line(self.delay_ms)
         return made
@@ -238,7 +240,7 @@ class Cluster:
     def finish(self):
         """The end of every story: the invariants, then everything ends in order and leaves nothing in the map."""
         self.check()
-        if self.redis.child.running():
+        if self.redis.up():
             for node in self.nodes:
                 if not node.ended:
                     node.wait_metric("weir_registry_connections", self.registry_connections[node.role], timeout=15)
@@ -251,7 +253,7 @@ class Cluster:
         self.check()
         for node in reversed(self.nodes):
             node.finish()
-        if self.redis.child.running():
+        if self.redis.up():
             self._check_left_behind()
 
     def _check_left_behind(self):

@@ -1,13 +1,16 @@
-"""Weir's nodes and Redis, each on a host of its own."""
+"""Weir's nodes, each on a host of its own."""
+import re
 import signal
 import sys
+import time
+from datetime import datetime
 from pathlib import Path
 
-import redis
+import rtmp
 import weir
 from process import wait_until
 
-RTMP, HTTP, RELAY, SLOW_LINE, REDIS = 1935, 8080, 1950, 2950, 6379
+RTMP, HTTP, RELAY, SLOW_LINE = 1935, 8080, 1950, 2950
 SECRET = "stories"
 
 
@@ -31,6 +34,7 @@ class Node(weir.Node):
         self.settings = {
             "rtmp.listen": f"0.0.0.0:{RTMP}",
             "http.listen": f"0.0.0.0:{HTTP}",
+            "http.advertise": f"{host.public}:{HTTP}",
             "relay.secret": SECRET,
             **self.settings,
         }
@@ -45,12 +49,14 @@ class Node(weir.Node):
     def rtmp(self, name="live/cam1"):
         return f"rtmp://{self.host.public}:{self.rtmp_port}/{name}"
 
+    def flv(self, name="live/cam1"):
+        return f"http://{self.host.public}:{self.http_port}/{name}.flv"
+
     def command(self):
         return [*self.wrap, *super().command()]
 
     def start(self):
         self.killed = False
-        self.wrap = []  # a command that runs the node's
         return super().start()
 
     def kill(self):
@@ -69,37 +75,16 @@ class Node(weir.Node):
     def resume(self):
         self.child.signal(signal.SIGCONT)
 
+    def clock_offset(self):
+        """Seconds by which its clock is ahead of ours, from the log line that a connection brings about."""
+        lines = len(self.log_lines())
+        with rtmp.Client(self.rtmp_port, host=self.address) as client:
+            client.connect()
+        wait_until(lambda: len(self.log_lines("rtmp connection closed")) and len(self.log_lines()) > lines, 5, "a line")
+        said = re.match(r"time=(\S+)Z ", self.log_lines("rtmp connection closed")[-1]).group(1)
+        return datetime.fromisoformat(f"{said}+00:00").timestamp() - time.time()
+
     def restart(self):
         """Ends it in order and starts it again."""
         self.terminate()
         self.start()
-
-
-class Redis(redis.Redis):
-    """A redis-server on a host, without persistence."""
-
-    def __init__(self, host, children):
-        super().__init__(OnHost(host, children))
-        self.machine, self.host, self.port = host, host.private, REDIS
-
-    def start(self):
-        self.child = self.children.start(self.machine.name, [
-            "redis-server", "--port", self.port, "--bind", "0.0.0.0", "--protected-mode", "no", "--save", "",
-            "--appendonly", "no", "--dir", self.children.folder])
-        wait_until(self.answers, 10, "redis answers")
-        return self
-
-    def pause(self):
-        self.child.signal(signal.SIGSTOP)
-
-    def resume(self):
-        self.child.signal(signal.SIGCONT)
-
-    def keys(self, pattern="weir:*"):
-        """{key: seconds until it expires, or -1}"""
-        return {key: self.command("TTL", key) for key in self.command("KEYS", pattern)}
-
-    def stream(self, name="live/cam1"):
-        """What the map says of a stream: {field: text}."""
-        flat = self.command("HGETALL", f"weir:stream:{name}")
-        return dict(zip(flat[::2], flat[1::2]))

@@ -174,6 +174,8 @@ class HlsTrack(Track):
         if playlist.segments:
             self.steps.see("the newest segment's number", playlist.last)
         for one in playlist.segments:
+            if one.gap:  # nobody fetches it; and an MPD may have foreseen that number for the epoch that broke off
+                continue
             self.witness.segment(self.who, self.name, one.msn, urlsplit(urljoin(self.path, one.uri)).path)
         return playlist
 
