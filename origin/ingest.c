@@ -4,55 +4,23 @@
 #include "common/base/logger.h"
 #include "common/stream/marker.h"
 #include "origin/announce.h"
-#include "origin/origin.h"
 #include "origin/replica.h"
 #include "origin/replicas.h"
 #include "origin/run.h"
-#include "origin/slate.h"
+#include "origin/standby.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
 
-/*
- *   holder | candidate | what it is
- *   none   | set       | the first publish: its claim is awaited
- *   set    | none      | live
- *   set    | set       | a takeover: the candidate's claim is awaited, the holder goes on until then
- *   none   | none      | waits for a publisher, until the grace is over; or the first publisher left before its claim
- *          |           | was answered
- *
- * A slate (slate.h) may be the holder or the candidate while the stream waits: it holds nothing against a publisher.
- *
- * A stream that is held here as a copy of another origin's (replica.h) has no ingest until a publisher comes; when its
- * claim is granted, the run goes on in the same log.
- */
-struct ingest {
-	struct stream *stream;
-	struct origin *origin;
-	struct intake *holder, *candidate;
-	struct timeline *timeline; /* the holder's */
-	struct timeline_run run;
-	uint64_t epoch;
-	bool claiming; /* an answer is awaited; its candidate may have left */
-	bool again;    /* it was for the slate, and a publisher has come: it claims when the answer is there */
-	struct slate slate;
-	uint64_t gone_epoch; /* of another origin, which is dead: the slate claims after it. 0: not so */
-	int64_t gone_ms;
-	struct timer grace;
-	struct replicas *replicas;                           /* NULL: none are wanted */
-	struct timeline_counts earlier;                      /* of epochs before */
-	struct ingest_warning warnings[INGEST_WARNINGS_MAX]; /* likewise */
-	size_t warning_count;
-};
-
-static struct worker *worker_of(const struct ingest *g) {
-	return streams_worker(g->stream->streams);
-}
-
 static bool waits(const struct ingest *g) {
 	return !g->holder || slate_is(&g->slate, g->holder);
+}
+
+/* The standby where the stream may have one and `i` is a publisher; else NULL. */
+static struct standby *standby_for(const struct ingest *g, const struct intake *i) {
+	return slate_is(&g->slate, i) ? NULL : g->standby;
 }
 
 /* --- what the timeline says --- */
@@ -92,22 +60,12 @@ static void on_warning(void *context, const char *what) {
 	         log_str("session", g->holder ? g->holder->request.session : NULL));
 }
 
-static void add_warning(struct ingest_warning *to, size_t *size, const char *what, uint64_t count) {
-	for (size_t i = 0; i < *size; i++)
-		if (to[i].what == what) {
-			to[i].count += count;
-			return;
-		}
-	if (*size < INGEST_WARNINGS_MAX)
-		to[(*size)++] = (struct ingest_warning){.what = what, .count = count};
-}
-
 /* Of an epoch that ends. */
 static void keep_warnings(struct ingest *g) {
 	const char *what;
 	uint64_t count;
 	for (size_t i = 0; (what = timeline_warning(g->timeline, i, &count)); i++)
-		add_warning(g->warnings, &g->warning_count, what, count);
+		ingest_add_warning(g->warnings, &g->warning_count, what, count);
 }
 
 static const struct timeline_ops timeline_ops = {.on_entry = on_entry, .on_warning = on_warning};
@@ -119,6 +77,7 @@ static void ingest_free(struct ingest *g) {
 	timer_stop(&g->grace);
 	slate_disarm(&g->slate);
 	replicas_free(&g->replicas);
+	standby_free(&g->standby);
 	timeline_free(&g->timeline);
 	timeline_run_fini(&g->run);
 	if (g->holder)
@@ -137,6 +96,8 @@ void ingest_ended(struct stream *s) {
 		intake_stop(g->holder, PUBLISH_UNAVAILABLE, "the stream was ended");
 	if (g->candidate)
 		intake_refuse(g->candidate, PUBLISH_UNAVAILABLE, "the stream was ended");
+	if (g->standby)
+		standby_stop(g->standby, PUBLISH_UNAVAILABLE, "the stream was ended");
 	ingest_free(g);
 }
 
@@ -260,6 +221,8 @@ static void abandon(struct ingest *g, const char *why) {
 		stream_end(g->stream, why);
 		return;
 	}
+	if (g->standby)
+		standby_stop(g->standby, PUBLISH_UNAVAILABLE, why);
 	g->stream->role = NULL; /* it stays as a copy */
 	ingest_free(g);
 }
@@ -270,6 +233,25 @@ static void refuse(struct intake *i, const struct registry_claim *c) {
 }
 
 static void claim(struct ingest *g, const struct intake *i);
+
+static void on_refused(struct ingest *g, struct intake *i, const struct registry_claim *c) {
+	if (i && !(g->standby && standby_refused(g->standby, i)))
+		refuse(i, c);
+	if (!g->holder && (g->stream->phase == STREAM_PENDING || g->stream->replica))
+		abandon(g, "nobody may publish it here");
+}
+
+/* The new holder in place of the one until now, which may stay as the standby. */
+static void replace_holder(struct ingest *g, struct intake *i) {
+	struct intake *old = g->holder;
+	struct standby *s = standby_for(g, i);
+	close_timeline(g);
+	g->holder = i;
+	if ((s && standby_claimed(s, i, slate_is(&g->slate, old) ? NULL : old)) || !old)
+		return;
+	old->role = NULL;
+	intake_stop(old, PUBLISH_REPLACED, "another publisher took the name");
+}
 
 static void on_claimed(void *context, const struct registry_claim *c) {
 	struct ingest *g = context;
@@ -284,29 +266,24 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	g->candidate = NULL;
 	g->again = false;
 	if (!c->epoch) {
-		if (i)
-			refuse(i, c);
-		if (!g->holder && (g->stream->phase == STREAM_PENDING || g->stream->replica))
-			abandon(g, "nobody may publish it here");
+		on_refused(g, i, c);
 		return;
 	}
+	if (!i && waits(g) && g->standby)
+		i = standby_next(g->standby);
 	if (!i) {
 		claimed_for_nobody(g, c);
 		return;
 	}
-	if (g->holder) {
-		close_timeline(g);
-		g->holder->role = NULL;
-		intake_stop(g->holder, PUBLISH_REPLACED, "another publisher took the name");
-	}
+	replace_holder(g, i);
 	take_over(g, c);
 	if (slate_is(&g->slate, i) && !g->run.run) { /* its grace was over already */
+		g->holder = NULL;
 		i->role = NULL;
 		registry_release(g->origin->registry, &g->stream->name, c->epoch);
 		stream_end(g->stream, "the publisher did not come back");
 		return;
 	}
-	g->holder = i;
 	if (begin_epoch(g, c->epoch)) {
 		g->holder = NULL;
 		i->role = NULL;
@@ -317,17 +294,22 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 		timer_stop(&g->grace);
 		slate_disarm(&g->slate);
 	}
-	intake_accept(i, c->epoch);
+	if (!i->accepted)
+		intake_accept(i, c->epoch);
 	tell_registry(g);
 	origin_announce(g->origin, &g->stream->name, c->epoch);
 	replicate(g);
 	if (waits(g))
 		begin_grace(g);
+	if (standby_for(g, i))
+		standby_began(g->standby);
 }
 
 static void claim(struct ingest *g, const struct intake *i) {
 	const struct config_app *config = g->stream->config;
-	int64_t silent_ms = waits(g) ? -1 : (int64_t)(worker_now_ms(worker_of(g)) - g->holder->last_sample_ms);
+	/* Of two encoders that are here the stream itself decides. */
+	int64_t silent_ms =
+	    waits(g) || g->standby ? -1 : (int64_t)(worker_now_ms(ingest_worker(g)) - g->holder->last_sample_ms);
 	bool fills = slate_is(&g->slate, i);
 	struct registry_request request = {.publisher = i->request.remote,
 	                                   .policy = fills || config->ingest_second ? TAKEOVER_REJECT : TAKEOVER_NEWEST,
@@ -355,6 +337,13 @@ static struct ingest *ingest_get(struct worker *w, const struct stream_name *nam
 	timer_init(&g->grace, w, on_grace_over);
 	slate_init(&g->slate, w, slate_files_find(g->origin->base.node->shared, s->config), &s->name, s->config);
 	s->role = g;
+	if (s->config->ingest_second != CONFIG_SECOND_BACKUP)
+		return g;
+	g->standby = standby_new(g);
+	if (!g->standby) {
+		stream_end(s, "out of memory");
+		return NULL;
+	}
 	return g;
 }
 
@@ -369,6 +358,10 @@ void ingest_publish(struct intake *i) {
 		intake_refuse(g->candidate, PUBLISH_REPLACED, "a publisher has come");
 		g->candidate = NULL;
 		g->again = true;
+	}
+	if (standby_for(g, i) && (!waits(g) || g->candidate)) {
+		standby_offer(g->standby, i);
+		return;
 	}
 	if (g->candidate) {
 		intake_refuse(i, PUBLISH_BAD_NAME, "another publisher is just taking the name");
@@ -392,21 +385,32 @@ void ingest_fill(struct worker *w, const struct stream_name *name, uint64_t epoc
 
 /* --- while it lasts --- */
 
+void ingest_push(struct ingest *g, const struct sample *s, int64_t wall_us) {
+	if (g->timeline && timeline_push(g->timeline, s, wall_us))
+		g->stream->lost++;
+}
+
 void ingest_samples(struct intake *i, const struct sample *samples, size_t count) {
 	struct ingest *g = i->role;
 	int64_t wall_us = clock_wall_us();
-	if (!g || g->holder != i)
-		return;
-	for (size_t k = 0; k < count; k++)
-		if (timeline_push(g->timeline, &samples[k], wall_us))
-			g->stream->lost++;
+	if (g && standby_for(g, i))
+		standby_samples(g->standby, i, samples, count);
+	else if (g && g->holder == i)
+		for (size_t k = 0; k < count; k++)
+			ingest_push(g, &samples[k], wall_us);
+}
+
+void ingest_reclaim(struct ingest *g, struct intake *i) {
+	g->candidate = i == g->holder ? NULL : i;
+	claim(g, i);
 }
 
 /* Nobody publishes any more: the stream waits, or ends at once if it never began. */
 static void lost(struct ingest *g) {
 	struct stream *s = g->stream;
 	close_timeline(g);
-	if (s->phase == STREAM_PENDING && !g->candidate) {
+	bool others = g->candidate || (g->standby && standby_next(g->standby));
+	if (s->phase == STREAM_PENDING && !others) {
 		registry_release(g->origin->registry, &s->name, g->epoch);
 		stream_end(s, "nothing was published");
 		return;
@@ -423,13 +427,15 @@ void ingest_unpublish(struct intake *i) {
 	struct ingest *g = i->role;
 	if (!g)
 		return;
+	bool held = g->holder == i;
 	i->role = NULL;
-	if (g->candidate == i) {
+	if (g->candidate == i)
 		g->candidate = NULL; /* on_claimed finds nobody */
-	} else if (g->holder == i) {
+	if (held)
 		g->holder = NULL;
+	bool goes_on = standby_for(g, i) && standby_left(g->standby, i);
+	if (held && !goes_on)
 		lost(g);
-	}
 }
 
 void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder) {
@@ -444,6 +450,8 @@ void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoc
 		intake_stop(g->holder, PUBLISH_REPLACED, "another publisher took the name, at another origin");
 		g->holder = NULL;
 	}
+	if (g->standby)
+		standby_stop(g->standby, PUBLISH_REPLACED, "another publisher took the name, at another origin");
 	stream_withdraw(s);
 }
 
@@ -470,26 +478,10 @@ void ingest_replicated(struct worker *w, const struct stream_name *name, const c
 		replicas_told(g->replicas, node, epoch, held, why);
 }
 
-void ingest_describe(const struct stream *s, struct ingest_info *out) {
-	const struct ingest *g = s->role;
-	*out = (struct ingest_info){0};
+int ingest_switch(struct worker *home, const struct stream_name *name, bool *aligned) {
+	struct stream *s = streams_find(home, name);
+	struct ingest *g = s ? s->role : NULL;
 	if (!g)
-		return;
-	out->replicas = g->replicas;
-	out->counts = g->earlier;
-	for (size_t i = 0; i < g->warning_count; i++)
-		add_warning(out->warnings, &out->warning_count, g->warnings[i].what, g->warnings[i].count);
-	if (g->timeline) {
-		struct timeline_counts counts = timeline_counts(g->timeline);
-		timeline_counts_add(&out->counts, &counts);
-		const char *what;
-		uint64_t count;
-		for (size_t i = 0; (what = timeline_warning(g->timeline, i, &count)); i++)
-			add_warning(out->warnings, &out->warning_count, what, count);
-	}
-	if (g->holder) {
-		out->publisher = g->holder->request.remote;
-		out->session = g->holder->request.session;
-		out->protocol = g->holder->request.protocol;
-	}
+		return UV_ENOENT;
+	return g->standby ? standby_switch(g->standby, STANDBY_API, aligned) : UV_ENOTSUP;
 }

@@ -37,11 +37,24 @@ bool ingest_owns(struct worker *w, const struct stream_name *name);
 void ingest_replicated(struct worker *w, const struct stream_name *name, const char *node, uint64_t epoch, bool held,
                        const char *why);
 
+/* The stream goes on with its standby. 0, `*aligned` if that is done and seamless; UV_ENOENT: there is no such stream;
+ * UV_ENOTSUP: it has no standby; UV_EBUSY: a switch is under way. */
+int ingest_switch(struct worker *home, const struct stream_name *name, bool *aligned);
+
 enum { INGEST_WARNINGS_MAX = 24 };
 
 struct ingest_warning {
 	const char *what; /* lives for ever */
 	uint64_t count;
+};
+
+/* Of a stream with a backup (standby.h). */
+struct standby_info {
+	const char *remote, *session, *protocol; /* remote NULL: there is none */
+	bool aligned, primary, healthy;
+	const char *why_not; /* not aligned */
+	int64_t offset_ms;   /* its clock − the holder's, when aligned */
+	bool holder_primary;
 };
 
 /* What the API tells of a stream's publisher; strings are borrowed. */
@@ -52,5 +65,7 @@ struct ingest_info {
 	struct timeline_counts counts;
 	struct ingest_warning warnings[INGEST_WARNINGS_MAX];
 	size_t warning_count;
+	bool backup; /* ingest.second is backup: `standby` says something */
+	struct standby_info standby;
 };
 void ingest_describe(const struct stream *s, struct ingest_info *out);

@@ -2,6 +2,7 @@
  * main.c of weir-origin: takes streams in by RTMP and serves them to edges over the relay.
  */
 #include "origin/announce.h"
+#include "origin/api_switch.h"
 #include "origin/ingest.h"
 #include "origin/messages.h"
 #include "origin/origin.h"
@@ -32,6 +33,19 @@ static json_t *describe_timeline(const struct timeline_counts *c) {
 	return object;
 }
 
+static json_t *describe_standby(const struct standby_info *i) {
+	if (!i->remote)
+		return json_null();
+	json_t *o =
+	    json_pack("{s:s, s:s, s:s, s:s, s:b, s:b}", "remote", i->remote, "session", i->session, "protocol", i->protocol,
+	              "seat", i->primary ? "primary" : "backup", "healthy", i->healthy, "aligned", i->aligned);
+	if (i->aligned)
+		json_object_set_new(o, "offset_ms", json_integer(i->offset_ms));
+	else
+		json_object_set_new(o, "why", json_string(i->why_not));
+	return o;
+}
+
 static void describe_stream(struct stream *s, json_t *object) {
 	struct ingest_info info;
 	ingest_describe(s, &info);
@@ -51,6 +65,12 @@ static void describe_stream(struct stream *s, json_t *object) {
 		json_object_set_new(
 		    object, "publisher",
 		    json_pack("{s:s, s:s, s:s}", "remote", info.publisher, "session", info.session, "protocol", info.protocol));
+	if (!info.backup)
+		return;
+	json_object_set_new(object, "standby", describe_standby(&info.standby));
+	if (info.publisher)
+		json_object_set_new(json_object_get(object, "publisher"), "seat",
+		                    json_string(info.standby.holder_primary ? "primary" : "backup"));
 }
 
 static void list_sessions(struct worker *w, json_t *array) {
@@ -142,6 +162,7 @@ static int start(struct node_worker *n) {
 	n->rtmp.play_refusal = "an origin takes streams in; play from an edge";
 	n->relay.take_publishers = true;
 	n->relay.greet = origin_greet;
+	api_switch_init(&n->http);
 	n->relay.on_message = origin_on_message;
 	struct registry_role callbacks = {.ask = ask_peers,
 	                                  .lost = on_lost,

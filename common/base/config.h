@@ -36,9 +36,10 @@ typedef struct config_list config_addresses;
 typedef struct config_list config_strings;
 
 /* The choices of the enum keys, in the table's order; logging.level and logging.format are logger.h's enums. */
-enum { CONFIG_BACKEND_STATIC, CONFIG_BACKEND_REDIS };  /* registry.backend */
-enum { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };               /* https.min_version */
-enum { CONFIG_SECOND_TAKEOVER, CONFIG_SECOND_REJECT }; /* ingest.second */
+enum { CONFIG_BACKEND_STATIC, CONFIG_BACKEND_REDIS };                        /* registry.backend */
+enum { CONFIG_TLS_1_2, CONFIG_TLS_1_3 };                                     /* https.min_version */
+enum { CONFIG_SECOND_TAKEOVER, CONFIG_SECOND_REJECT, CONFIG_SECOND_BACKUP }; /* ingest.second */
+enum { CONFIG_FAILBACK_MANUAL, CONFIG_FAILBACK_AUTO };                       /* ingest.failback */
 
 /* The keys that an app may override. Fields are named section_name, e.g. `stream_grace` (milliseconds). */
 struct config_app {

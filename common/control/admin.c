@@ -182,7 +182,7 @@ static void collect(struct worker *w, void *context, struct buffer *part) {
 
 /* --- answers --- */
 
-static void respond_json(struct http_exchange *x, int status, json_t *o) {
+void admin_respond(struct http_exchange *x, int status, json_t *o) {
 	char *dump = o ? json_dumps(o, JSON_COMPACT) : NULL;
 	struct buffer b;
 	buffer_init(&b, 0);
@@ -238,8 +238,8 @@ static void answer_ready(struct http_exchange *x, json_t *all) {
 	}
 	json_decref(all);
 	bool ready = json_array_size(missing) == 0;
-	respond_json(x, ready ? 200 : 503,
-	             json_pack("{s:b, s:o, s:o}", "ready", ready, "missing", missing, "warnings", warnings));
+	admin_respond(x, ready ? 200 : 503,
+	              json_pack("{s:b, s:o, s:o}", "ready", ready, "missing", missing, "warnings", warnings));
 }
 
 static void answer(const struct asking *q, json_t *all) {
@@ -248,12 +248,12 @@ static void answer(const struct asking *q, json_t *all) {
 	if (q->question == ASK_READY) {
 		answer_ready(x, all);
 	} else if (q->question != ASK_STREAM) {
-		respond_json(x, 200, json_pack("{s:o}", keys[q->question], all));
+		admin_respond(x, 200, json_pack("{s:o}", keys[q->question], all));
 	} else if (json_array_size(all) == 0) {
 		json_decref(all);
 		http_respond_error(x, 404, "not_found", "no such stream on this node");
 	} else {
-		respond_json(x, 200, json_incref(json_array_get(all, 0)));
+		admin_respond(x, 200, json_incref(json_array_get(all, 0)));
 		json_decref(all);
 	}
 }
@@ -291,7 +291,7 @@ static void ask(struct http_exchange *x, enum question question, const struct st
 /* --- routes --- */
 
 static void on_healthz(struct http_exchange *x) {
-	respond_json(x, 200, json_pack("{s:b}", "ok", 1));
+	admin_respond(x, 200, json_pack("{s:b}", "ok", 1));
 }
 
 static void on_readyz(struct http_exchange *x) {

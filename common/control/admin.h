@@ -38,6 +38,9 @@ void admin_init(struct admin *a, struct http_server *server, const struct relay_
 /* The worker's admin: `worker->node` begins with one (node.h). */
 struct admin *admin_of_worker(struct worker *w);
 
+/* An answer of JSON, never cached; takes the reference (NULL: out of memory). */
+void admin_respond(struct http_exchange *x, int status, json_t *o);
+
 /* An RTMP session as the API tells it, for the roles' `sessions`. `context` is the array. */
 void admin_add_rtmp_session(const struct rtmp_session_info *info, void *context);
 

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-static bool same_host(const char *a, const char *b) {
+bool takeover_same_host(const char *a, const char *b) {
 	const char *end_a = strrchr(a, ':'), *end_b = strrchr(b, ':');
 	size_t na = end_a ? (size_t)(end_a - a) : strlen(a), nb = end_b ? (size_t)(end_b - b) : strlen(b);
 	return na == nb && memcmp(a, b, na) == 0;
@@ -19,7 +19,7 @@ static bool may_take(const struct takeover_question *q, const char **why) {
 		       strcmp(q->holder_credential, q->newcomer_credential) == 0;
 	}
 	*why = "the name is published already from another address";
-	return same_host(q->holder, q->newcomer) || q->silent_ms >= q->stall_ms;
+	return takeover_same_host(q->holder, q->newcomer) || q->silent_ms >= q->stall_ms;
 }
 
 enum takeover_verdict takeover_decide(struct takeover_history *h, const struct takeover_question *q, const char **why) {

@@ -31,5 +31,8 @@ struct takeover_question {
 
 enum takeover_verdict { TAKEOVER_GRANT, TAKEOVER_REFUSE, TAKEOVER_REFUSE_FIGHT };
 
+/* Two addresses are of one host; their ports do not count. */
+bool takeover_same_host(const char *a, const char *b);
+
 /* A grant is noted in the history. `*why` is set for a refusal. */
 enum takeover_verdict takeover_decide(struct takeover_history *h, const struct takeover_question *q, const char **why);

@@ -58,6 +58,10 @@ int timeline_push(struct timeline *t, const struct sample *s, int64_t wall_us);
  * first sample. */
 void timeline_continue(struct timeline *t);
 
+/* Another encoder goes on with the same frames at the same place: its timestamps are those of the one before +
+ * `apart_ms`, modulo 2^32. After the first mark. */
+void timeline_rebase(struct timeline *t, uint32_t apart_ms);
+
 /* The publish ends: what is held back is emitted. Follow with timeline_free. */
 void timeline_flush(struct timeline *t);
 

@@ -46,6 +46,13 @@ int64_t timeline_clock_us(const struct timeline *t, uint32_t ms) {
 	return llabs(us - t->run->highest_us) > DATA_TOGETHER_US ? t->run->highest_us : us;
 }
 
+/* Only steps count, so media time does not notice. */
+void timeline_rebase(struct timeline *t, uint32_t apart_ms) {
+	t->clock.last_ms += apart_ms;
+	for (size_t i = 0; i < t->lane_count; i++)
+		t->lanes[i].lane.last_ms += apart_ms;
+}
+
 /* --- frames --- */
 
 static void note_jump(struct timeline *t, struct timeline_lane *l, const struct lane_time *time) {

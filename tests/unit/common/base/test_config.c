@@ -279,7 +279,7 @@ ParameterizedTestParameters(config, wrong_files_are_refused_with_place_and_reaso
 	    {"node: {id: \"a\\nb\"}\n", "node.id: found \"a?b\", expected a line of text"},
 	    {"\"a\\nb\": {c: 1}\n", "unknown key \"a?b.c\""},
 	    {"edge:\n  linger: 5s\n", "edge.linger: only an edge knows this key"},
-	    {"ingest:\n  second: maybe\n", "found \"maybe\", expected one of takeover, reject\n"},
+	    {"ingest:\n  second: maybe\n", "found \"maybe\", expected one of takeover, reject, backup\n"},
 	    {"stream: {grace: 1s}\ndefaults: {stream: {grace: 2s}}\n", "weir.yaml:2:28: stream.grace: is set already, at "
 	                                                               "line 1\n"},
 	    {"stream: {grace: 1s, grace: 2s}\n", "weir.yaml:1:21: stream.grace: is set already, at line 1\n"},

@@ -359,6 +359,47 @@ Test(timeline, the_next_publish_of_a_run_goes_on_in_time_and_numbers) {
 	cr_assert_geq(out[1]->time_us, last_us);
 }
 
+/* Sound of 48 kHz and a picture for each of its frames. */
+static void frames_of_an_encoder(int from, int to, uint32_t base) {
+	for (int i = from; i < to; i++) {
+		video(base + (uint32_t)(i * 64 / 3), 0, i % 30 == 0, (int64_t)i * 64000 / 3);
+		audio(base + (uint32_t)(i * 64 / 3), (int64_t)i * 64000 / 3);
+	}
+}
+
+Test(timeline, an_encoder_that_goes_on_with_the_same_frames_is_not_noticed) {
+	const uint32_t bases[2] = {5000, 0xfffff000};
+	struct entry *alone[1000];
+	size_t count_alone;
+	video_config();
+	audio_config(false);
+	frames_of_an_encoder(0, 300, bases[0]);
+	count_alone = count;
+	memcpy(alone, out, count * sizeof *out);
+	count = 0;
+	timeline_free(&timeline);
+	timeline_run_fini(&run);
+	run = (struct timeline_run){0};
+	begin_epoch(100);
+	video_config();
+	audio_config(false);
+	frames_of_an_encoder(0, 100, bases[0]);
+	timeline_rebase(timeline, bases[1] - bases[0]);
+	frames_of_an_encoder(100, 200, bases[1]);
+	timeline_rebase(timeline, bases[0] - bases[1]);
+	frames_of_an_encoder(200, 300, bases[0]);
+	cr_assert_eq(count, count_alone);
+	for (size_t i = 0; i < count; i++) {
+		cr_assert_eq(out[i]->kind, alone[i]->kind);
+		cr_assert_eq(out[i]->time_us, alone[i]->time_us, "entry %zu", i);
+		if (out[i]->kind == ENTRY_MARK)
+			cr_assert_eq(out[i]->mark.number, alone[i]->mark.number);
+		entry_unref(&alone[i]);
+	}
+	cr_assert_eq(timeline_counts(timeline).splices, 0);
+	cr_assert_str_empty(warnings);
+}
+
 Test(timeline, metadata_is_kept_in_tracks_and_passed_on_in_mid_stream) {
 	static const uint8_t first[] = "\x02\x00\x0aonMetaData\x05", second[] = "\x02\x00\x0aonMetaData\x06";
 	push(SAMPLE_METADATA, TRACK_DATA, 0, 0, 0, false, (struct slice){first, sizeof first - 1}, WALL);

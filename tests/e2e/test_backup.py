@@ -1,0 +1,209 @@
+"""Two encoders publish one name: the second is held ready, and the stream changes to it when the first fails."""
+import pytest
+import web
+from process import SLOW, wait_until
+from program import Program, ProgramEncoder, Watcher
+
+BACKUP = {"ingest.second": "backup"}
+
+
+@pytest.fixture
+def open_things():
+    """Encoders and watchers to close at the end, the newest first."""
+    opened = []
+    yield lambda one: opened.append(one) or one
+    for one in reversed(opened):
+        one.close()
+
+
+def stream(node):
+    return node.api("streams/live/cam1")
+
+
+def standby(node):
+    return stream(node).get("standby")
+
+
+def switches(node, reason):
+    return node.metric(f'weir_standby_switches_total{{reason="{reason}"}}')
+
+
+def post_switch(node, name="live/cam1"):
+    return web.request(node.http_port, f"/api/v1/streams/{name}/switch", method="POST")
+
+
+@pytest.fixture
+def pair(cluster, clip_tags, open_things):
+    """A cluster, two encoders of one programme, and a viewer; aligned unless told otherwise."""
+    def make(aligned=True, delay=0.15, other=None, **settings):
+        made = cluster(origin={**BACKUP, **settings})
+        program = Program(clip_tags)
+        first = open_things(ProgramEncoder(made.origin.rtmp_port, program, base=5000))
+        wait_until(lambda: first.sent, 10, "the first encoder sends")
+        viewer = open_things(Watcher(made.edge.rtmp_port))
+        wait_until(lambda: viewer.frames, 10, "the viewer sees the first encoder")
+        second = open_things(ProgramEncoder(made.origin.rtmp_port, other or program, base=0xFFFFF000, delay=delay))
+        assert first.answer == second.answer == "NetStream.Publish.Start"
+        if aligned:
+            wait_until(lambda: standby(made.origin)["aligned"], 15, "the two are aligned")
+        else:
+            wait_until(lambda: standby(made.origin), 5, "there is a standby")
+        return made, first, second, viewer
+    return make
+
+
+def see_until(viewer, number, what):
+    wait_until(lambda: viewer.newest() >= number, 15, what)
+
+
+@pytest.mark.parametrize("delay", [0.15, -0.15], ids=["late", "ahead"])
+def test_an_aligned_standby_goes_on_without_a_frame_lost_or_repeated(pair, delay):
+    made, first, second, viewer = pair(delay=delay)
+    before = stream(made.origin)
+    first.close()
+    see_until(viewer, first.sent[-1] + 100, "the viewer sees the second encoder")
+    assert viewer.holes() == []
+    after = stream(made.origin)
+    assert (after["epoch"], after["run"]) == (before["epoch"], before["run"])
+    assert after["timeline"]["discontinuities"] == before["timeline"]["discontinuities"] == 0
+    assert after["publisher"]["seat"] == "backup" and after["standby"] is None
+    assert switches(made.origin, "lost") == 1
+    times = [frame[3] for frame in viewer.frames if frame[0] == 9]
+    assert max(b - a for a, b in zip(times, times[1:])) < 100, "media time goes on"
+    assert viewer.longest_gap() < 1 * SLOW
+
+
+def test_a_silent_holder_is_left_and_becomes_the_standby(pair):
+    made, first, second, viewer = pair(**{"ingest.stall": "1s"})
+    first.stall()
+    number = first.sent[-1]
+    see_until(viewer, number + 100, "the viewer sees the second encoder")
+    assert switches(made.origin, "stalled") == 1
+    assert viewer.holes() == []
+    assert viewer.longest_gap() < 2.5 * SLOW
+    assert standby(made.origin)["seat"] == "primary"
+    assert not standby(made.origin)["healthy"]
+
+
+def test_another_encoders_stream_goes_on_with_one_discontinuity(pair, clip_tags):
+    made, first, second, viewer = pair(aligned=False, other=Program(clip_tags, salt=b"other"))
+    wait_until(lambda: len(second.sent) > 60, 10, "the second encoder has sent a GOP")
+    before = stream(made.origin)
+    assert not before["standby"]["aligned"] and before["standby"]["why"]
+    first.close()
+    number = second.sent[-1]
+    wait_until(lambda: viewer.newest(b"other") > number + 30, 15, "the viewer sees the second encoder")
+    after = stream(made.origin)
+    assert after["run"] == before["run"] and int(after["epoch"]) > int(before["epoch"])
+    assert after["timeline"]["discontinuities"] == 1
+    salts = [frame[2] for frame in viewer.frames]
+    assert salts.index(b"other") + salts.count(b"other") == len(salts), "the one, then the other"
+    others = [frame[1] for frame in viewer.frames if frame[2] == b"other"]
+    assert sorted(others) == list(range(min(others), max(others) + 1))
+    assert viewer.longest_gap() < 1 * SLOW
+
+
+def test_the_api_switches_there_and_back_seamlessly(pair):
+    made, first, second, viewer = pair()
+    for nth, (holder, other) in enumerate([("primary", "backup"), ("backup", "primary"), ("primary", "backup")]):
+        wait_until(lambda: standby(made.origin)["aligned"], 15, "the two are aligned")
+        assert stream(made.origin)["publisher"]["seat"] == holder
+        answer = post_switch(made.origin)
+        assert answer.status == 200 and answer.json() == {"stream": "live/cam1", "seamless": True}
+        assert stream(made.origin)["publisher"]["seat"] == other
+        assert switches(made.origin, "api") == nth + 1
+        see_until(viewer, viewer.newest() + 60, "the viewer goes on")
+    assert viewer.holes() == []
+    assert viewer.longest_gap() < 1 * SLOW
+
+
+def test_encoders_that_differ_take_turns_by_the_api(pair, clip_tags):
+    made, first, second, viewer = pair(aligned=False, other=Program(clip_tags, salt=b"other"))
+    wait_until(lambda: len(second.sent) > 60, 10, "the second encoder has sent a GOP")
+    for nth, (encoder, salt) in enumerate([(second, b"other"), (first, b"")]):
+        answer = post_switch(made.origin)
+        assert answer.status == 202 and not answer.json()["seamless"]
+        number = encoder.sent[-1]
+        wait_until(lambda: viewer.newest(salt) > number + 60, 15, "the viewer sees the other encoder")
+        assert stream(made.origin)["timeline"]["discontinuities"] == nth + 1
+    salts = [frame[2] for frame in viewer.frames]
+    changes = [(a, b) for a, b in zip(salts, salts[1:]) if a != b]
+    assert changes == [(b"", b"other"), (b"other", b"")]
+    assert made.origin.metric("weir_standbys") == 1
+
+
+def test_the_api_says_why_it_cannot_switch(cluster, encoder):
+    made = cluster(origin=BACKUP)
+    assert post_switch(made.origin).status == 404
+    assert post_switch(made.origin, "live/.x").status == 404
+    encoder(made.origin.rtmp_port)
+    wait_until(lambda: made.origin.metric("weir_streams"), 5, "it is published")
+    answer = post_switch(made.origin)
+    assert answer.status == 409 and answer.json()["error"]["code"] == "no_standby"
+    assert web.request(made.origin.http_port, "/api/v1/streams/live/cam1/switch").status == 405
+    forged = web.request(made.origin.http_port, "/api/v1/streams/live/cam1/switch", method="POST",
+                         headers={"Origin": "http://elsewhere"})
+    assert forged.status == 403
+
+
+def test_the_primary_gets_its_stream_back_when_it_has_been_healthy(pair):
+    made, first, second, viewer = pair(
+        **{"ingest.stall": "1s", "ingest.failback": "auto", "ingest.failback_after": "1500ms"})
+    first.stall()
+    wait_until(lambda: switches(made.origin, "stalled") == 1, 10, "the stream changes to the backup")
+    first.resume()
+    wait_until(lambda: switches(made.origin, "failback") == 1, 20, "and back")
+    assert stream(made.origin)["publisher"]["seat"] == "primary"
+    see_until(viewer, viewer.newest() + 60, "the viewer goes on")
+    assert viewer.holes() == []
+
+
+def test_a_new_encoder_takes_the_empty_seat(pair, clip_tags, open_things):
+    made, first, second, viewer = pair()
+    first.close()
+    wait_until(lambda: switches(made.origin, "lost") == 1, 5, "the backup goes on")
+    third = open_things(ProgramEncoder(made.origin.rtmp_port, second.program, base=77))
+    wait_until(lambda: standby(made.origin) and standby(made.origin)["aligned"], 15, "the new one is aligned")
+    assert standby(made.origin)["seat"] == "primary"
+    second.close()
+    see_until(viewer, second.sent[-1] + 60, "the viewer sees the third encoder")
+    assert switches(made.origin, "lost") == 2
+    assert third.sent and viewer.holes() == []
+
+
+def test_a_third_publisher_is_refused(pair, open_things):
+    made, first, second, _ = pair(aligned=False)
+    third = open_things(ProgramEncoder(made.origin.rtmp_port, first.program))
+    assert third.answer == "NetStream.Publish.BadName"
+    assert made.origin.metric("weir_standbys") == 1
+    second.close()
+    made.origin.wait_metric("weir_standbys", 0)
+    fourth = open_things(ProgramEncoder(made.origin.rtmp_port, first.program))
+    assert fourth.answer == "NetStream.Publish.Start"
+
+
+def test_a_frozen_picture_is_left_when_that_is_wanted(cluster, clip_tags, open_things):
+    made = cluster(origin={**BACKUP, "ingest.frozen": "1s"})
+    still = Program(clip_tags)
+    still.frames = [frozen_frame(tag) for tag in still.frames]
+    first = open_things(ProgramEncoder(made.origin.rtmp_port, still))
+    wait_until(lambda: first.sent, 10, "the first encoder sends")
+    open_things(ProgramEncoder(made.origin.rtmp_port, Program(clip_tags, salt=b"moving")))
+    wait_until(lambda: switches(made.origin, "frozen") == 1, 20, "the moving picture is preferred")
+    wait_until(lambda: stream(made.origin)["publisher"]["seat"] == "backup", 5, "the backup has the stream")
+    assert not standby(made.origin)["healthy"]
+
+
+def frozen_frame(tag):
+    """A video frame that says nothing new: keyframes all alike, others empty but for their number."""
+    if tag.type == 9 and not tag.is_keyframe():
+        return type(tag)(tag.type, tag.timestamp, tag.payload[:20])
+    return type(tag)(tag.type, tag.timestamp, tag.payload[:2000]) if tag.type == 9 else tag
+
+
+def test_a_standby_whose_stream_ends_is_told(pair):
+    made, first, second, _ = pair(aligned=False)
+    second.close()
+    first.close()
+    wait_until(lambda: stream(made.origin)["state"] == "waiting", 5, "the stream waits")
+    made.origin.wait_metric("weir_standbys", 0)
