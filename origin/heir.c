@@ -62,10 +62,13 @@ static uint64_t weight(const struct stream_name *name, const char *node) {
 	return name_hash(text, (size_t)size);
 }
 
-/* Origins that are there and come before this one. */
+/* Origins that are there and come before this one. Whoever holds a copy comes first: its viewers miss nothing. */
 static unsigned turn_of(const struct heirs *h, const struct stream_name *name) {
+	const struct stream *s = streams_find(worker_of(h), name);
 	uint64_t own = weight(name, h->origin->base.node->relay.id);
-	unsigned before = 0;
+	unsigned before = app_of(h, name)->stream_replicas > 0;
+	if (s && s->replica)
+		return 0;
 	list_each (node, &h->origin->peers.known) {
 		const struct peer *peer = list_entry(node, struct peer, node);
 		before += peer_up(peer) && !peer->draining && weight(name, peer->id) > own;

@@ -6,7 +6,7 @@
  * streams are claimed for the slate. The claim holds only if the map, too, has not heard of that origin for long, and
  * still has the stream of the epoch that is known here: so one of all origins gets it, and none takes from an origin
  * that is only cut off from this one. To spare the map, and to keep the slate where it will be wanted next, origins
- * take turns by rendezvous: each asks for a longer silence than the one before it.
+ * take turns by rendezvous, who has a copy (replica.h) first: each asks for a longer silence than the one before it.
  *
  * Of one worker, for the names that it is home to.
  */

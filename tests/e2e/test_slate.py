@@ -268,6 +268,41 @@ def test_the_slate_survives_the_death_of_origins(origins, encoder, clip_tags, sl
         assert [status["code"] for status in viewer.statuses] == ["NetStream.Play.Reset", "NetStream.Play.Start"]
 
 
+def test_an_origin_that_holds_a_copy_goes_on_with_the_slate(origins, encoder, clip_tags, slate_tags):
+    made = origins(4, origin={"stream.replicas": "1"})
+    encoder(made.origins[0].rtmp_port)
+
+    def role(node):
+        answer = web.request(node.http_port, f"/api/v1/{STREAM}")
+        return answer.json().get("role") if answer.status == 200 else None
+
+    wait_until(lambda: made.stream().get("replicas", "").strip(), 10, "the map knows the copy")
+    holder = next(node for node in made.origins if role(node) == "replica")
+    with rtmp.Client(made.edges[0].rtmp_port, timeout=20 * SLOW) as viewer:
+        viewer.play("cam1")
+        assert next_config(viewer) == config_of(clip_tags)
+        viewer.next_frame(10)
+        made.origins[0].kill()
+        assert next_config(viewer, 20 * SLOW) == config_of(slate_tags)
+        assert wait_heir(made, [made.origins[0]]) is holder
+
+
+def test_a_slate_goes_on_elsewhere_when_its_origin_is_stopped(origins, encoder, slate_tags):
+    made = origins(2, origin={"stream.grace": "60s"})
+    first = encoder(made.origins[0].rtmp_port)
+    with rtmp.Client(made.edges[0].rtmp_port, timeout=20 * SLOW) as viewer:
+        viewer.play("cam1")
+        viewer.next_frame(10)
+        first.close()
+        wait_slate(made.origins[0])
+        before = next_config(viewer, 20 * SLOW)
+        while before != config_of(slate_tags):
+            before = next_config(viewer, 20 * SLOW)
+        made.origins[0].terminate(timeout=20)
+        assert wait_heir(made, [made.origins[0]]) is made.origins[1]
+        viewer.next_frame(20 * SLOW, wanted=flv.Tag.is_keyframe)
+
+
 def test_a_slate_at_one_origin_gives_way_to_a_publisher_at_another(origins, encoder, clip_tags):
     made = origins(2, origin={"ingest.second": "reject"})
     first = encoder(made.origins[0].rtmp_port)
