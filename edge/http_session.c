@@ -143,6 +143,17 @@ size_t http_sessions_count(const struct http_sessions *t) {
 	return HASH_COUNT(t->table);
 }
 
+size_t http_sessions_active(const struct http_sessions *t, uint64_t now_ms, uint64_t within_ms) {
+	size_t count = 0;
+	for (const struct http_session *s = t->table; s; s = s->hh.next)
+		count += now_ms - s->asked_ms < within_ms;
+	return count;
+}
+
+bool http_sessions_known(const struct http_sessions *t, const struct package_question *q) {
+	return session_by_address(t, q) != NULL;
+}
+
 void http_sessions_list(const struct http_sessions *t, uint64_t now_ms, json_t *array) {
 	struct http_session *s, *next;
 	HASH_ITER(hh, t->table, s, next) {

@@ -26,6 +26,12 @@ void http_sessions_expire(struct http_sessions *t, uint64_t now_ms, uint64_t idl
 
 size_t http_sessions_count(const struct http_sessions *t);
 
+/* Those that have asked within the last `within_ms`. */
+size_t http_sessions_active(const struct http_sessions *t, uint64_t now_ms, uint64_t within_ms);
+
+/* Whether the one who asks, without a key, watches already: by its address and agent. */
+bool http_sessions_known(const struct http_sessions *t, const struct package_question *q);
+
 void http_sessions_list(const struct http_sessions *t, uint64_t now_ms, json_t *array);
 
 void http_sessions_fini(struct http_sessions *t);

@@ -24,6 +24,10 @@ static void on_down(struct upstream *u) {
 	(void)u; /* what was pulled over it has heard */
 }
 
+static void on_drain(struct upstream *u) {
+	upstream_draining(u->pool->owner, u);
+}
+
 static void on_announce(struct upstream *u, const struct stream_name *name, uint64_t epoch) {
 	struct edge *e = u->pool->owner;
 	upstream_announced(e, u, name, epoch);
@@ -55,7 +59,8 @@ static void locate_above(struct worker *home, const struct stream_name *name, re
 	registry_locate(edge_of(home)->registry, name, on_located, a);
 }
 
-static const struct link_pool_ops pool_ops = {.on_up = on_up, .on_down = on_down, .on_announce = on_announce};
+static const struct link_pool_ops pool_ops = {
+    .on_up = on_up, .on_down = on_down, .on_drain = on_drain, .on_announce = on_announce};
 
 /* --- what the map says --- */
 
@@ -185,6 +190,16 @@ static void fini(struct node_worker *n) {
 	registry_free(&e->registry);
 }
 
+static void end_viewers(struct node_worker *n, bool at_keyframe) {
+	viewer_stream_end_all((struct edge *)n, at_keyframe);
+}
+
+static void count_left(struct node_worker *n, struct drain_left *left) {
+	const struct edge *e = (struct edge *)n;
+	left->of[DRAIN_VIEWERS] += viewer_stream_count(e);
+	left->of[DRAIN_PLAYERS] += packagings_players(e);
+}
+
 static const struct streams_ops streams = {.wanted = upstream_wanted,
                                            .unwanted = upstream_unwanted,
                                            .ended = upstream_ended,
@@ -202,6 +217,8 @@ static const struct node_role role = {.name = "edge",
                                       .prepare = prepare,
                                       .dispose = dispose,
                                       .start = start,
+                                      .end_viewers = end_viewers,
+                                      .count_left = count_left,
                                       .stop = stop,
                                       .fini = fini};
 

@@ -31,6 +31,9 @@ enum package_what {
 
 enum { PACKAGE_AGENT_SIZE = 64 };
 
+/* The code of the refusal of a node that drains. */
+#define PACKAGE_DRAINING "draining"
+
 struct package_question {
 	enum package_what what;
 	struct stream_name name;

@@ -384,12 +384,23 @@ static void watch_for_next(struct packaging *p) {
 		mirror_open(&p->reader, p->worker, &p->name, RENDITION_SOURCE, NULL, MIRROR_WAIT, &reader_ops);
 }
 
+/* A node that drains answers those who watch already, here or (a balancer may be late) elsewhere, and no new ones. */
+static bool is_refused(const struct edge *e, const struct packaging *p, const struct package_question *q) {
+	return e->base.http.draining && q->what != PACKAGE_MEDIA && !q->session[0] &&
+	       !(p && http_sessions_known(&p->sessions, q));
+}
+
 void packaging_take(struct package_ask *a) {
 	struct edge *e = edge_of(a->home);
 	struct packaging *p = worker_stopping(a->home) ? NULL : find_with(e, &a->question);
+	timer_init(&a->wait, a->home, on_overdue);
+	a->packaging = NULL;
+	if (is_refused(e, p, &a->question)) {
+		package_answer_error(a, 503, PACKAGE_DRAINING, "the node is draining: ask again");
+		return;
+	}
 	if (!p && !worker_stopping(a->home))
 		p = packaging_new(e, &a->question.name);
-	timer_init(&a->wait, a->home, on_overdue);
 	a->packaging = p;
 	if (!p || timer_start(&a->wait, packaging_patience_ms(p))) {
 		a->packaging = NULL;
@@ -427,6 +438,23 @@ void packagings_stop(struct edge *e) {
 		forget_asks(p, 503, "stopping", "the node is stopping");
 		packaging_free(p);
 	}
+}
+
+/* A player asks for its playlist at least once a target duration. */
+static size_t players(const struct packaging *p) {
+	enum { LEAST_MS = 2000, PATIENCE_SHARE = 2 };
+	uint64_t within = packaging_patience_ms(p) / PATIENCE_SHARE;
+	size_t active = http_sessions_active(&p->sessions, worker_now_ms(p->worker), within > LEAST_MS ? within : LEAST_MS);
+	return active || list_empty(&p->asks) ? active : 1;
+}
+
+size_t packagings_players(const struct edge *e) {
+	size_t sum = 0;
+	for (const struct packaging *p = e->packagings.table; p; p = p->hh.next)
+		sum += players(p);
+	list_each (node, &e->packagings.ended)
+		sum += players(list_entry(node, struct packaging, ended_node));
+	return sum;
 }
 
 static void list_sessions(const struct packaging *p, json_t *array) {

@@ -36,5 +36,8 @@ void packaging_take(struct package_ask *a);
 /* Forgets an ask; answered or dropped already is fine. */
 void packaging_drop(struct package_ask *a);
 
+/* Players that watch just now: they have asked a moment ago, or wait for an answer. */
+size_t packagings_players(const struct edge *e);
+
 /* Its sessions, for the API. */
 void packagings_list_sessions(struct edge *e, json_t *array);

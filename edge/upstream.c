@@ -186,11 +186,18 @@ struct upstream *upstream_located(struct edge *e, const struct registry_location
 	return copy ? copy : owner;
 }
 
+/* The node that we pull from drains, and another has the same. */
+static bool leaves(const struct source *s, const struct registry_location *l) {
+	const struct upstream *other = l->where;
+	return s->pull.upstream->draining && other && other != s->pull.upstream && !other->draining &&
+	       l->epoch >= s->stream->epoch;
+}
+
 static void on_located(void *context, const struct registry_location *l) {
 	struct source *s = context;
 	if (s->state != SEARCHING)
 		return; /* an announcement was quicker */
-	if (l->found && s->pull.upstream && l->epoch <= s->located_epoch) {
+	if (l->found && s->pull.upstream && l->epoch <= s->located_epoch && !leaves(s, l)) {
 		s->state = PULLING; /* a hint was wrong */
 		return;
 	}
@@ -263,6 +270,16 @@ static void search_now(struct stream *stream, void *context) {
 
 void upstream_link_up(struct edge *e) {
 	streams_each(e->base.worker, search_now, NULL);
+}
+
+static void look_elsewhere(struct stream *stream, void *context) {
+	struct source *s = stream->role;
+	if (s && s->state == PULLING && s->pull.upstream == context)
+		search(s);
+}
+
+void upstream_draining(struct edge *e, struct upstream *u) {
+	streams_each(e->base.worker, look_elsewhere, u);
 }
 
 void upstream_announced(struct edge *e, struct upstream *u, const struct stream_name *name, uint64_t epoch) {

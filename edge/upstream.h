@@ -29,6 +29,9 @@ void upstream_told_number(struct stream *s, uint64_t epoch, uint64_t number);
 /* A link came up: what searches asks again. */
 void upstream_link_up(struct edge *e);
 
+/* A node above is about to leave: what comes from it is looked for elsewhere, and goes on from there without a gap. */
+void upstream_draining(struct edge *e, struct upstream *u);
+
 /* A claim was announced over a link. */
 void upstream_announced(struct edge *e, struct upstream *u, const struct stream_name *name, uint64_t epoch);
 

@@ -31,6 +31,8 @@ struct form {
 static const struct form flv = {"flv", "video/x-flv", &flv_view_ops, &flv_chunked_view_ops, M_VIEWERS_FLV, true};
 static const struct form ts = {"ts", "video/mp2t", &ts_view_ops, &ts_chunked_view_ops, M_VIEWERS_TS, false};
 
+static const char draining[] = "the node is draining";
+
 struct viewer {
 	struct list node;
 	const struct form *form;
@@ -82,11 +84,14 @@ static struct viewer *viewer_of_sender(struct sender *s) {
 	return list_entry(s, struct viewer, sender);
 }
 
-static void on_end(struct sender *s) {
-	struct viewer *v = viewer_of_sender(s);
+static void end_viewer(struct viewer *v, const char *why) {
 	struct http_exchange *x = v->exchange;
-	viewer_free(v, "the stream has ended");
+	viewer_free(v, why);
 	http_stream_end(x);
+}
+
+static void on_end(struct sender *s) {
+	end_viewer(viewer_of_sender(s), s->ended_at_key ? draining : "the stream has ended");
 }
 
 static void on_fail(struct sender *s, int error) {
@@ -186,6 +191,10 @@ static void watch(struct http_exchange *x, const struct form *form) {
 		http_respond_error(x, 404, "not_found", "that is no name of a stream");
 		return;
 	}
+	if (x->server->draining) {
+		http_respond_busy(x, 1, "draining", "the node is draining: connect again");
+		return;
+	}
 	struct viewer *v = calloc(1, sizeof *v);
 	if (!v) {
 		http_respond_error(x, 503, "out_of_memory", "out of memory");
@@ -220,6 +229,28 @@ void viewer_stream_flv(struct http_exchange *x) {
 
 void viewer_stream_ts(struct http_exchange *x) {
 	watch(x, &ts);
+}
+
+void viewer_stream_end_all(struct edge *e, bool at_keyframe) {
+	list_each (node, &e->stream_viewers) {
+		struct viewer *v = list_entry(node, struct viewer, node);
+		struct http_exchange *x = v->exchange;
+		if (v->playing && at_keyframe) {
+			sender_end_at_key(&v->sender);
+		} else if (v->playing) {
+			end_viewer(v, draining);
+		} else {
+			viewer_free(v, draining);
+			http_respond_busy(x, 1, "draining", "the node is draining: connect again");
+		}
+	}
+}
+
+size_t viewer_stream_count(const struct edge *e) {
+	size_t count = 0;
+	list_each (node, &e->stream_viewers)
+		count++;
+	return count;
 }
 
 void viewer_stream_list(struct edge *e, json_t *array) {

@@ -14,5 +14,9 @@ struct edge;
 void viewer_stream_flv(struct http_exchange *x);
 void viewer_stream_ts(struct http_exchange *x);
 
+/* The node drains: closes them, at their next keyframe or at once. */
+void viewer_stream_end_all(struct edge *e, bool at_keyframe);
+size_t viewer_stream_count(const struct edge *e);
+
 /* Their viewers, for the API. */
 void viewer_stream_list(struct edge *e, json_t *array);

@@ -1,6 +1,7 @@
 #include "origin/api_switch.h"
 
 #include "common/control/admin.h"
+#include "common/control/authority.h"
 #include "origin/ingest.h"
 
 #include <stdlib.h>
@@ -47,10 +48,8 @@ static void on_gone(struct http_exchange *x) {
 
 static void on_switch(struct http_exchange *x) {
 	struct stream_name name;
-	if (http_field(x, HTTP_FIELD_ORIGIN)) {
-		http_respond_error(x, 403, "forbidden", "web pages of any origin may ask, but not change anything");
+	if (!authority_check(x))
 		return;
-	}
 	if (stream_name_make(&name, x->params[0], strlen(x->params[0]), x->params[1], strlen(x->params[1]))) {
 		http_respond_error(x, 404, "not_found", "that is no name of a stream");
 		return;

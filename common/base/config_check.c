@@ -119,11 +119,20 @@ static void check_redis(struct config_build *b) {
 		config_mistake(b, NULL, "registry.sentinel_master: no space");
 }
 
+static void check_redirect(struct config_build *b) {
+	const char *url = b->config->node.node_drain_redirect;
+	const char *host = strncmp(url, "rtmp://", 7) == 0 ? url + 7 : strncmp(url, "rtmps://", 8) == 0 ? url + 8 : NULL;
+	enum { URL_MAX = 300 };
+	if (*url && (strlen(url) > URL_MAX || !host || !*host || strpbrk(host, "/ ?#")))
+		config_mistake(b, NULL, "node.drain_redirect: must be rtmp://HOST:PORT or rtmps://HOST:PORT, without a path");
+}
+
 void config_check(struct config_build *b) {
 	const struct config_node *n = &b->config->node;
 	check_redis(b);
 	check_secret(b);
 	check_listeners(b);
+	check_redirect(b);
 	if (*n->https_listen && n->https_certificates.count == 0)
 		config_mistake(b, NULL, "https.certificates: is needed where https.listen is set");
 	if (n->relay_dead_after <= n->relay_ping_interval)

@@ -120,7 +120,8 @@ void admin_add_self(json_t *array, const struct worker *w, const char *id, const
 	for (unsigned i = 0; i < workers_count(w->group); i++)
 		json_array_append_new(workers, json_pack("{s:f, s:f}", "busy", metric_share(M_WORKER_BUSY, i), "pressure",
 		                                         metric_share(M_WORKER_PRESSURE, i)));
-	admin_add_node(array, id, role, address, "up", NULL);
+	admin_add_node(array, id, role, address,
+	               drain_is_on(admin_of_worker((struct worker *)w)->drain) ? "draining" : "up", NULL);
 	json_object_set_new(json_array_get(array, json_array_size(array) - 1), "workers", workers);
 }
 
@@ -140,6 +141,8 @@ void admin_add_registry(json_t *missing, json_t *warnings, const struct registry
 static void collect_ready(struct worker *w, const struct admin *a, json_t *array) {
 	json_t *warnings = json_array(), *warning;
 	size_t i;
+	if (drain_is_on(a->drain))
+		json_array_append_new(array, json_string("draining"));
 	a->providers->not_ready(w, array, warnings);
 	json_array_foreach(warnings, i, warning) {
 		json_array_append_new(array, json_pack("{s:O}", "warning", warning));
@@ -338,7 +341,7 @@ static const struct http_route routes[] = {
 };
 
 void admin_init(struct admin *a, struct http_server *server, const struct relay_node *self,
-                const struct admin_providers *providers) {
-	*a = (struct admin){.server = server, .self = self, .providers = providers};
+                const struct admin_providers *providers, const struct drain *drain) {
+	*a = (struct admin){.server = server, .self = self, .providers = providers, .drain = drain};
 	http_server_add(server, routes, sizeof routes / sizeof *routes);
 }

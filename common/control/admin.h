@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include "common/control/drain.h"
 #include "common/control/gather.h"
 #include "common/http/server.h"
 #include "common/registry/registry.h"
@@ -29,11 +30,12 @@ struct admin {
 	struct http_server *server;
 	const struct relay_node *self;
 	const struct admin_providers *providers;
+	const struct drain *drain; /* the node's */
 };
 
 /* Adds the routes to the worker's server. */
 void admin_init(struct admin *a, struct http_server *server, const struct relay_node *self,
-                const struct admin_providers *providers);
+                const struct admin_providers *providers, const struct drain *drain);
 
 /* The worker's admin: `worker->node` begins with one (node.h). */
 struct admin *admin_of_worker(struct worker *w);

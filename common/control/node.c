@@ -4,6 +4,7 @@
 #include "common/base/logger.h"
 #include "common/base/metrics.h"
 #include "common/base/options.h"
+#include "common/control/drain_api.h"
 #include "common/control/node_tls.h"
 #include "common/loop/limits.h"
 
@@ -77,7 +78,9 @@ static int start_worker(struct worker *w, void *context) {
 	rtmp_server_init(&n->rtmp, w, node->config);
 	http_server_init(&n->http, w, node->config, n);
 	relay_server_init(&n->relay, w, &node->relay);
-	admin_init(&n->admin, &n->http, &node->relay, role->providers);
+	drain_worker_init(n);
+	admin_init(&n->admin, &n->http, &node->relay, role->providers, &node->drain);
+	drain_api_init(&n->http);
 	int err = limits_reserve_watchers(w, node->open_files);
 	if (!err)
 		err = streams_init(w, node->config, role->streams, n);
@@ -103,6 +106,7 @@ static void stop_worker(struct worker *w, void *context) {
 	if (w->index == 0)
 		tls_watch_stop(node->tls);
 	listener_close(&n->relay_listener);
+	drain_worker_stop(n);
 	node->role->stop(n);
 	rtmp_server_stop(&n->rtmp, "the node is stopping");
 	http_server_stop(&n->http);
@@ -180,19 +184,13 @@ static void on_unusable(struct registry_shared *s) {
 	kill(getpid(), SIGINT);
 }
 
-static int wait_for_signal(const sigset_t *set) {
-	int signal = 0;
-	while (sigwait(set, &signal) != 0 || signal == SIGPIPE)
-		;
-	return signal;
-}
-
 static int run(struct node *node) {
 	const struct config_node *c = config_node(node->config);
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
 	sigaddset(&set, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &set, NULL); /* workers inherit it: main alone hears signals */
 	int err = logger_start();
@@ -208,6 +206,7 @@ static int run(struct node *node) {
 	int64_t most = connection_limit(c, node->open_files);
 	if (node->role->prepare)
 		node->role->prepare(node);
+	drain_init(&node->drain, node->config, drain_worker_begin);
 	err = workers_start(&node->workers, count, &hooks, node);
 	if (err) {
 		log_error("cannot start", log_err(err));
@@ -216,8 +215,7 @@ static int run(struct node *node) {
 	}
 	limits_set_connections(node->workers, most);
 	log_info("ready", log_u64("workers", count));
-	int signal = wait_for_signal(&set);
-	log_info("stopping", log_str("signal", signal == SIGINT ? "SIGINT" : "SIGTERM"));
+	log_info("stopping", log_str("reason", drain_wait(&node->drain, node->workers, &set)));
 	err = workers_stop(&node->workers, STOP_TIMEOUT_MS);
 	if (err)
 		log_error("something did not let go in time; the process ends all the same", log_err(err));

@@ -1,11 +1,12 @@
 /*
- * node.h: a node's life, which both roles share: command line, configuration, log, limits, workers, signals, end; and
+ * node.h: a node's life, which both roles share: command line, configuration, log, limits, workers, drain, end; and
  * what every worker of a node has: servers for RTMP, HTTP and the relay with their listeners.
  */
 #pragma once
 
 #include "common/base/config.h"
 #include "common/control/admin.h"
+#include "common/control/drain_worker.h"
 #include "common/http/server.h"
 #include "common/loop/listener.h"
 #include "common/loop/tls.h"
@@ -20,6 +21,7 @@ struct node {
 	struct tls *tls; /* NULL: no HTTPS */
 	struct relay_node relay;
 	struct registry_shared registry;
+	struct drain drain;
 	struct workers *workers;
 	uint64_t open_files; /* the process may have */
 	void *shared;        /* the role's own: what its `prepare` made */
@@ -33,6 +35,7 @@ struct node_worker {
 	struct rtmp_server rtmp;
 	struct http_server http;
 	struct relay_server relay;
+	struct drain_worker drain;
 	struct listener rtmp_listener, http_listener, https_listener, relay_listener;
 };
 
@@ -52,6 +55,10 @@ struct node_role {
 	/* On each worker, after its servers are made and before it listens: sets what the servers may do, adds routes,
 	 * opens registry and links. 0 or a libuv code. */
 	int (*start)(struct node_worker *w);
+	/* The node drains (drain_worker.h): closes the role's own viewers, at their next keyframe or at once; adds to what
+	 * is left. May be NULL. */
+	void (*end_viewers)(struct node_worker *w, bool at_keyframe);
+	void (*count_left)(struct node_worker *w, struct drain_left *left);
 	/* Before streams and servers are stopped, and after all is gone. */
 	void (*stop)(struct node_worker *w);
 	void (*fini)(struct node_worker *w);

@@ -84,6 +84,8 @@ int chunked_read(struct chunked *c, struct slice data, uint64_t limit, size_t *t
 			continue;
 		}
 		size_t n = data.size - at < c->left ? data.size - at : (size_t)c->left;
+		if (c->keep)
+			buffer_append(c->keep, data.data + at, n);
 		at += n;
 		c->left -= n;
 		if (!c->left)

@@ -1,12 +1,12 @@
 /*
- * chunked.h: reads over a body in chunks (RFC 9112, 7.1). Pure, resumable at any byte.
+ * chunked.h: reads a body in chunks (RFC 9112, 7.1), and keeps its data if told where. Pure, resumable at any byte.
  *
  * Strict where senders and proxies could understand a body differently: lines end in CR LF only, sizes are hexadecimal
- * digits only. The body, chunk extensions and trailers are read over, within limits.
+ * digits only. Chunk extensions and trailers are read over, within limits.
  */
 #pragma once
 
-#include "common/base/bytes.h"
+#include "common/base/buffer.h"
 
 enum { CHUNKED_EXTENSION_MAX = 256, CHUNKED_TRAILERS_MAX = 4096 };
 
@@ -27,10 +27,11 @@ enum chunked_state {
 /* All zero is the beginning. */
 struct chunked {
 	enum chunked_state state;
-	unsigned digits;  /* of the size so far */
-	unsigned skipped; /* bytes of this extension, or of all trailers */
-	uint64_t left;    /* bytes to come of this chunk */
-	uint64_t total;   /* bytes announced by all chunks so far */
+	unsigned digits;     /* of the size so far */
+	unsigned skipped;    /* bytes of this extension, or of all trailers */
+	uint64_t left;       /* bytes to come of this chunk */
+	uint64_t total;      /* bytes announced by all chunks so far */
+	struct buffer *keep; /* where the data goes; NULL: they are read over. Errors stick in it */
 };
 
 /*

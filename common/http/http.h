@@ -42,6 +42,7 @@ struct http_exchange {
 	const char *query;                   /* what followed `?`, as sent; "" */
 	const char *params[HTTP_PARAMS_MAX]; /* what the route's placeholders matched */
 	const struct http_fields *fields;    /* for http_field */
+	struct slice body;                   /* what the request carried; valid until the answer begins */
 	const char *remote;                  /* the connection's other end */
 	void *handler;                       /* the handler's own */
 	void (*on_gone)(struct http_exchange *);
@@ -63,6 +64,9 @@ void http_respond(struct http_exchange *x, int status, const char *content_type,
 
 /* {"error":{"code":…,"message":…}} */
 void http_respond_error(struct http_exchange *x, int status, const char *code, const char *message);
+
+/* The same with status 503 and Retry-After: another node, or this one `retry_s` seconds later, can. */
+void http_respond_busy(struct http_exchange *x, unsigned retry_s, const char *code, const char *message);
 
 /* Cache-Control for what never changes under its URL, and for what must be asked for anew each time. */
 #define HTTP_CACHE_FOREVER "Cache-Control: public, max-age=31536000, immutable\r\n"

@@ -152,6 +152,7 @@ static void answer_request(struct http1 *h) {
 	h->phase = HTTP1_ANSWERING;
 	timer_stop(&h->connection.timer);
 	h->keep_alive = h->parser.request.keep_alive;
+	x->body = buffer_slice(&h->parser.request.body);
 	x->method = h->parser.request.method;
 	x->fields = &h->parser.request.fields;
 	memset(x->params, 0, sizeof x->params);
@@ -314,6 +315,15 @@ void http_server_accept(struct http_server *s, struct listener *l) {
 	conn_peer(&h->connection.conn, h->connection.remote);
 	conn_set_peer_timeout(&h->connection.conn, config_viewer_timeout(s->config));
 	await_request(h);
+}
+
+void http_server_drain(struct http_server *s) {
+	s->draining = true;
+	list_each (node, &s->connections) {
+		struct http_connection *c = list_entry(node, struct http_connection, node);
+		if (c->http2)
+			http2_drain(c);
+	}
 }
 
 void http_server_stop(struct http_server *s) {

@@ -24,6 +24,8 @@ static const char *reason_of(int status) {
 
 static void write_head(struct http1 *h, struct buffer *out, const struct http_answer *a) {
 	enum { OTHER_LINES = 128 };
+	if (h->exchange.server->draining)
+		h->keep_alive = false;
 	buffer_expect(out, a->lines.size + OTHER_LINES);
 	buffer_append_string(out, "HTTP/1.1 ");
 	buffer_decimal(out, (uint64_t)a->status);
@@ -153,7 +155,9 @@ static bool begin(struct http_exchange *x, const struct http_answer *a) {
 	x->path = x->query = "";
 	x->fields = NULL;
 	memset(x->params, 0, sizeof x->params);
+	x->body = (struct slice){0};
 	buffer_fini(&h->parser.request.target);
+	buffer_fini(&h->parser.request.body);
 	http_fields_fini(&h->parser.request.fields);
 	http1_drop_ahead(h);
 	timer_stop(&h->connection.timer);

@@ -286,6 +286,7 @@ static enum http1_event refuse(struct http1_parser *p, const struct http1_proble
 static enum http1_event begin_body(struct http1_parser *p, const struct head *h) {
 	p->request.http_1_0 = h->version == 10;
 	p->chunks = h->chunked;
+	p->chunked.keep = &p->request.body;
 	p->body_left = h->length;
 	p->phase = p->chunks || p->body_left ? HTTP1_BODY : HTTP1_COMPLETE;
 	if (p->phase == HTTP1_COMPLETE)
@@ -324,8 +325,12 @@ static enum http1_event feed_body(struct http1_parser *p, struct slice data, siz
 	*taken += n;
 	if (err)
 		return refuse(p, err == UV_E2BIG ? &body_large : &bad_chunk);
-	if (!p->chunks)
+	if (!p->chunks) {
+		buffer_append(&p->request.body, data.data, n);
 		p->body_left -= n;
+	}
+	if (buffer_error(&p->request.body))
+		return refuse(p, &no_memory);
 	if (p->chunks ? p->chunked.state != CHUNKED_DONE : p->body_left > 0)
 		return HTTP1_MORE;
 	p->phase = HTTP1_COMPLETE;
@@ -338,11 +343,13 @@ void http1_parser_init(struct http1_parser *p, const struct http1_limits *limits
 	*p = (struct http1_parser){.limits = *limits};
 	buffer_init(&p->head, 0);
 	buffer_init(&p->request.target, 0);
+	buffer_init(&p->request.body, 0);
 }
 
 void http1_parser_fini(struct http1_parser *p) {
 	buffer_fini(&p->head);
 	buffer_fini(&p->request.target);
+	buffer_fini(&p->request.body);
 	http_fields_fini(&p->request.fields);
 }
 

@@ -3,7 +3,7 @@
  *
  * http-parser reads the heads. As Debian builds it, it is lenient (bare line ends, spaces in names, folded headers,
  * anything between chunks), and leniency here is what request smuggling lives on: so a head is looked over before, its
- * headers are checked, and bodies are read over by our own code. What is refused is refused with a status and a reason,
+ * headers are checked, and bodies are read by our own code. What is refused is refused with a status and a reason,
  * and nothing behind it is read: the caller answers and closes.
  *
  * References: RFC 9112 (2.2, 3, 5, 6, 7, 11.2), RFC 9110 (7.2, 10.1.1).
@@ -50,6 +50,7 @@ struct http1_request {
 	bool keep_alive;      /* the client's wish */
 	struct buffer target; /* origin form, as sent, ended by a NUL: "/path?query" */
 	struct http_fields fields;
+	struct buffer body; /* whole */
 };
 
 struct http1_parser {

@@ -64,6 +64,10 @@ void http2_stop(struct http_connection *c) {
 	say_and_close(c->http2, HTTP_CLOSE_AFTER_MS);
 }
 
+void http2_drain(struct http_connection *c) {
+	http2_session_drain(c->http2);
+}
+
 static void on_end(struct conn *conn, int error) {
 	(void)error; /* without its own side a client cannot give us windows: no half of a connection */
 	close_connection(http_connection_of(conn)->http2, 0);
@@ -187,5 +191,7 @@ int http2_begin(struct http_connection *c) {
 	c->conn.ops = &conn_ops;
 	if (timer_start(&c->timer, tick_ms(h)))
 		close_connection(h, 0);
+	else if (c->server->draining)
+		http2_drain(c);
 	return 0;
 }

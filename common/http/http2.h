@@ -16,5 +16,9 @@ int http2_begin(struct http_connection *c);
 /* Bytes of the client, from its preface on. */
 void http2_feed(struct http_connection *c, struct slice data);
 
+/* A GOAWAY that says so, a second later one that counts: no more streams, and the end once those there are have ended
+ * (RFC 9113, 6.8). */
+void http2_drain(struct http_connection *c);
+
 /* GOAWAY, the end of all streams, and of the connection once that is sent. */
 void http2_stop(struct http_connection *c);

@@ -234,7 +234,9 @@ static bool begin(struct http_exchange *x, const struct http_answer *a) {
 	x->path = x->query = "";
 	x->fields = NULL;
 	memset(x->params, 0, sizeof x->params);
+	x->body = (struct slice){0};
 	buffer_fini(&s->path);
+	buffer_fini(&s->request_body);
 	http_fields_fini(&s->fields);
 	return !head_only;
 }

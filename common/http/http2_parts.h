@@ -42,11 +42,13 @@ struct http2 {
 	size_t frames_used;
 	size_t stream_count;
 	uint64_t idle_since_ms;
+	uint64_t drain_ms;                 /* when the client was told to go elsewhere; 0: never */
 	uint64_t control_left, control_ms; /* the budget of control frames, and when it was filled last */
 	struct turn_task flush;
 	bool closing;
-	bool failed; /* a GOAWAY has said so */
-	bool torn;   /* nghttp2 ran out of memory amid its work */
+	bool failed;  /* a GOAWAY has said so */
+	bool leaving; /* the GOAWAY that counts has gone */
+	bool torn;    /* nghttp2 ran out of memory amid its work */
 };
 
 struct http2_stream {
@@ -59,6 +61,7 @@ struct http2_stream {
 	struct http_fields fields;
 	size_t header_size, header_count;
 	uint64_t body_received;
+	struct buffer request_body;
 	uint64_t began_ms, taken_ms; /* taken_ms: when the client last took of `body` */
 	uint64_t sent;
 	struct body body;
@@ -95,6 +98,9 @@ int http2_session_pull(struct http2 *h);
 
 /* What time brings at `now_ms`: requests that do not arrive, clients that take nothing, idleness. */
 void http2_session_tick(struct http2 *h, uint64_t now_ms);
+
+/* GOAWAY in two steps: new streams are still taken for a second, for those that are on their way. */
+void http2_session_drain(struct http2 *h);
 
 /* GOAWAY, and no more streams (RFC 9113, 6.8). */
 void http2_session_terminate(struct http2 *h, uint32_t error);

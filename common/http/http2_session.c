@@ -11,6 +11,7 @@
 
 const char http2_preface[HTTP2_PREFACE_SIZE + 1] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+enum { DRAIN_NOTICE_MS = 1000 };
 enum { OUTBOUND_ACKS = 100, HEADERS_HOPELESS = 4 /* times the limit: no answer any more, the connection ends */ };
 
 static const struct http1_problem head_large = {431, "head_too_large", "the head is larger than http.max_header"};
@@ -36,6 +37,7 @@ static struct http2_stream *stream_new(struct http2 *h, int32_t id) {
 	s->id = id;
 	s->began_ms = s->taken_ms = worker_now_ms(h->base.worker);
 	buffer_init(&s->path, HTTP1_TARGET_MAX + 1);
+	buffer_init(&s->request_body, 0);
 	list_init(&s->drained);
 	list_append(&h->streams, &s->node);
 	h->stream_count++;
@@ -57,6 +59,7 @@ static void stream_free(struct http2_stream *s) {
 	if (--h->stream_count == 0)
 		h->idle_since_ms = worker_now_ms(h->base.worker);
 	buffer_fini(&s->path);
+	buffer_fini(&s->request_body);
 	http_fields_fini(&s->fields);
 	body_fini(&s->body);
 	free(s);
@@ -163,6 +166,7 @@ static void answer_request(struct http2_stream *s) {
 		*query++ = '\0';
 	x->path = path;
 	x->query = query ? query : "";
+	x->body = buffer_slice(&s->request_body);
 	s->phase = HTTP2_ANSWERING;
 	metric_inc(M_HTTP_REQUESTS);
 	if (http_path_decode(path))
@@ -188,12 +192,16 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
 	struct http2 *h = context;
 	struct http2_stream *s = nghttp2_session_get_stream_user_data(session, id);
 	(void)flags;
-	(void)data;
 	if (!s || s->phase != HTTP2_RECEIVING)
 		return 0;
 	s->body_received += size;
-	if (s->body_received > (uint64_t)http2_config(h)->http_max_body)
+	if (s->body_received > (uint64_t)http2_config(h)->http_max_body) {
 		http2_stream_refuse(s, &body_large);
+		return 0;
+	}
+	buffer_append(&s->request_body, data, size);
+	if (buffer_error(&s->request_body))
+		http2_stream_refuse(s, &no_memory);
 	return 0;
 }
 
@@ -332,6 +340,22 @@ void http2_session_terminate(struct http2 *h, uint32_t error) {
 	h->on_output(h);
 }
 
+void http2_session_drain(struct http2 *h) {
+	if (h->drain_ms)
+		return;
+	h->drain_ms = worker_now_ms(h->base.worker);
+	nghttp2_submit_shutdown_notice(h->session);
+	h->on_output(h);
+}
+
+/* Streams that the client opened before it heard of the end have come by now. */
+static void leave(struct http2 *h) {
+	h->leaving = true;
+	nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h->session),
+	                      NGHTTP2_NO_ERROR, NULL, 0);
+	h->on_output(h);
+}
+
 bool http2_session_over(const struct http2 *h) {
 	return !nghttp2_session_want_read(h->session) && !nghttp2_session_want_write(h->session);
 }
@@ -369,6 +393,8 @@ static void check_stream(struct http2_stream *s, uint64_t now) {
 void http2_session_tick(struct http2 *h, uint64_t now) {
 	list_each (node, &h->streams)
 		check_stream(list_entry(node, struct http2_stream, node), now);
+	if (h->drain_ms && !h->leaving && now - h->drain_ms >= DRAIN_NOTICE_MS)
+		leave(h);
 	if (h->stream_count == 0 && now - h->idle_since_ms >= (uint64_t)http2_config(h)->http_idle_timeout)
 		http2_session_terminate(h, NGHTTP2_NO_ERROR);
 }

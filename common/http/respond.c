@@ -127,6 +127,12 @@ void http_respond_error(struct http_exchange *x, int status, const char *code, c
 	respond_error(x, status, NULL, code, message);
 }
 
+void http_respond_busy(struct http_exchange *x, unsigned retry_s, const char *code, const char *message) {
+	char headers[64];
+	snprintf(headers, sizeof headers, "Retry-After: %u\r\n", retry_s);
+	respond_error(x, 503, headers, code, message);
+}
+
 static uint64_t total_size(const struct conn_slice *slices, size_t count) {
 	uint64_t size = 0;
 	for (size_t i = 0; i < count; i++)

@@ -27,6 +27,7 @@ struct http_server {
 	void *owner; /* for handlers */
 	const struct http_route *routes[HTTP_ROUTES_MAX];
 	size_t route_count;
+	bool draining; /* http_server_drain */
 	struct list connections;
 	time_t date_s; /* the second that `date` tells */
 	char date[40]; /* for Date: lines, written once a second */
@@ -39,6 +40,13 @@ void http_server_add(struct http_server *s, const struct http_route *routes, siz
 
 /* A listener's callback calls this. */
 void http_server_accept(struct http_server *s, struct listener *l);
+
+/*
+ * Clients are asked to connect again, where a balancer sends them: from now on each answer of HTTP/1 ends its
+ * connection
+ * ("Connection: close"), and those of HTTP/2 get GOAWAY. Requests are answered as before, and new connections taken.
+ */
+void http_server_drain(struct http_server *s);
 
 /* Closes every connection. */
 void http_server_stop(struct http_server *s);

@@ -96,7 +96,7 @@ static void note_place(struct pool_places *places, struct upstream *u, const str
 		return;
 	size_t at = places->count++;
 	places->items[at] = u;
-	if (!l->replica) {
+	if (!l->replica && !(at && u->draining)) {
 		places->items[at] = places->items[0];
 		places->items[0] = u;
 	}
@@ -134,6 +134,16 @@ static void on_announce(struct upstream *u, const Weir__Relay__Announce *m) {
 		u->pool->ops->on_announce(u, &name, m->epoch);
 }
 
+static void on_drain(struct upstream *u, const Weir__Relay__Drain *m) {
+	if (u->draining)
+		return;
+	u->draining = true;
+	log_info("the node above is draining", log_str("peer", u->peer), log_u64("seconds", m->seconds));
+	pushes_draining(u);
+	if (u->pool->ops->on_drain)
+		u->pool->ops->on_drain(u);
+}
+
 static int on_message(struct link *link, const struct relay_message *m) {
 	struct upstream *u = link->owner;
 	const Weir__Relay__Header *h = m->header;
@@ -143,6 +153,9 @@ static int on_message(struct link *link, const struct relay_message *m) {
 		return 0;
 	case WEIR__RELAY__HEADER__BODY_ANNOUNCE:
 		on_announce(u, h->announce);
+		return 0;
+	case WEIR__RELAY__HEADER__BODY_DRAIN:
+		on_drain(u, h->drain);
 		return 0;
 	case WEIR__RELAY__HEADER__BODY_FETCHED:
 		fetch_on_answer(u, m);
@@ -195,7 +208,7 @@ static void retry_later(struct upstream *u) {
 static void on_closed(struct link *l) {
 	struct upstream *u = l->owner;
 	u->link = NULL;
-	u->up = false;
+	u->up = u->draining = false;
 	lull_stop(u);
 	snprintf(u->why, sizeof u->why, "%s", l->why);
 	if (!u->told && !u->pool->stopping && !u->is_self)

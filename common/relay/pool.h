@@ -20,6 +20,8 @@ struct link_pool_ops {
 	void (*on_up)(struct upstream *);
 	/* The link is lost, or an attempt to link has failed. */
 	void (*on_down)(struct upstream *);
+	/* The node above is about to leave. May be NULL. */
+	void (*on_drain)(struct upstream *);
 	/* A node above claims a stream. */
 	void (*on_announce)(struct upstream *, const struct stream_name *name, uint64_t epoch);
 };
@@ -32,6 +34,7 @@ struct upstream {
 	struct link *link; /* NULL: down */
 	bool up;           /* ready for use */
 	bool is_self;      /* its address leads to this node itself: not tried again */
+	bool draining;     /* it said so: others are better */
 	uint64_t backoff_ms;
 	struct timer retry;
 	struct lull lull;
@@ -88,7 +91,7 @@ void upstream_forget(struct upstream *u, void *context);
 
 enum { POOL_PLACES_MAX = 8 };
 
-/* Who has a name, of all that are linked: those that told its newest epoch, its owner first. */
+/* Who has a name, of all that are linked: those that told its newest epoch, its owner first, unless that drains. */
 struct pool_places {
 	uint64_t epoch;
 	size_t count; /* 0: nobody has it */

@@ -64,14 +64,16 @@ static enum publish_refusal refusal_of(Weir__Relay__Reason reason) {
 		return PUBLISH_DENIED;
 	case WEIR__RELAY__REASON__REASON_REPLACED:
 		return PUBLISH_REPLACED;
+	case WEIR__RELAY__REASON__REASON_DRAINING:
+		return PUBLISH_ELSEWHERE;
 	default:
 		return PUBLISH_UNAVAILABLE;
 	}
 }
 
-static void over(struct push *p, Weir__Relay__Reason reason, const char *why) {
+static void over(struct push *p, enum publish_refusal refusal, const char *why) {
 	leave(p);
-	p->ops->on_over(p, refusal_of(reason), why);
+	p->ops->on_over(p, refusal, why);
 }
 
 bool push_on_answer(struct upstream *u, const Weir__Relay__Header *h) {
@@ -84,9 +86,9 @@ bool push_on_answer(struct upstream *u, const Weir__Relay__Header *h) {
 	if (!p)
 		return false;
 	if (h->body_case == WEIR__RELAY__HEADER__BODY_REFUSED) {
-		over(p, h->refused->reason, h->refused->why);
+		over(p, refusal_of(h->refused->reason), h->refused->why);
 	} else if (h->body_case == WEIR__RELAY__HEADER__BODY_STOPPED) {
-		over(p, h->stopped->reason, h->stopped->why);
+		over(p, refusal_of(h->stopped->reason), h->stopped->why);
 	} else if (!p->accepted) {
 		p->accepted = true;
 		p->ops->on_accepted(p, h->accepted->epoch);
@@ -96,5 +98,12 @@ bool push_on_answer(struct upstream *u, const Weir__Relay__Header *h) {
 
 void pushes_lost(struct upstream *u) {
 	while (u->pushes)
-		over(u->pushes, WEIR__RELAY__REASON__REASON_UNAVAILABLE, "the link to the origin was lost");
+		over(u->pushes, PUBLISH_ELSEWHERE, "the link to the origin was lost");
+}
+
+void pushes_draining(struct upstream *u) {
+	struct push *p, *next;
+	HASH_ITER(hh, u->pushes, p, next) {
+		p->ops->on_drain(p);
+	}
 }

@@ -13,8 +13,11 @@
 
 struct push_ops {
 	void (*on_accepted)(struct push *, uint64_t epoch);
-	/* Refused, stopped, or the link is lost (PUBLISH_UNAVAILABLE). It is over. */
+	/* Refused, stopped, or the link is lost (PUBLISH_ELSEWHERE). It is over. */
 	void (*on_over)(struct push *, enum publish_refusal refusal, const char *why);
+	/* The node above is about to leave: it goes on for now, and had better go elsewhere. No push may be ended
+	 * within the call. */
+	void (*on_drain)(struct push *);
 };
 
 struct push {
@@ -34,3 +37,4 @@ void push_end(struct push *p);
 /* Handles Accepted, Refused and Stopped of a push: false if the id is none's. */
 bool push_on_answer(struct upstream *u, const Weir__Relay__Header *h);
 void pushes_lost(struct upstream *u);
+void pushes_draining(struct upstream *u);

@@ -53,7 +53,7 @@ static int on_message(struct link *l, const struct relay_message *m) {
 	case WEIR__RELAY__HEADER__BODY_FETCH:
 		serve_fetch(s, h->fetch);
 		return 0;
-	default: /* Load, Drain and what only a puller hears: nothing to do */
+	default: /* Load, and what only a puller hears: nothing to do */
 		return s->server->on_message ? s->server->on_message(s->server, l, m) : 0;
 	}
 }
@@ -61,6 +61,8 @@ static int on_message(struct link *l, const struct relay_message *m) {
 static void on_ready(struct link *l) {
 	struct relay_server *server = l->owner;
 	list_append(&server->links, &l->node);
+	if (server->draining)
+		serve_drain(server, l);
 	if (server->greet)
 		server->greet(server, l);
 }

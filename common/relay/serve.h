@@ -24,7 +24,9 @@ struct relay_server {
 	int (*on_message)(struct relay_server *, struct link *, const struct relay_message *m);
 	/* A link is ready: the role tells it what is announced already. NULL: nothing. */
 	void (*greet)(struct relay_server *, struct link *);
-	struct list links; /* ready ones */
+	bool draining;           /* relay_server_drain */
+	uint64_t drain_until_ms; /* loop time */
+	struct list links;       /* ready ones */
 	uint64_t next_link_id;
 };
 
@@ -41,6 +43,20 @@ void relay_server_stop(struct relay_server *s);
 /* Tells of a claim: every link of this worker (`link_id` 0; the role calls it on each worker), or the one of that id if
  * it is still there. */
 void relay_announce(struct relay_server *s, uint64_t link_id, const struct stream_name *name, uint64_t epoch);
+
+/* --- a node that drains --- */
+
+/* Tells all links, and those that come, that the node leaves within `limit_ms`; takes no new publishers. */
+void relay_server_drain(struct relay_server *s, uint64_t limit_ms);
+
+/* Ends the publishes that came over links: their nodes choose another origin. */
+void relay_server_end_publishers(struct relay_server *s);
+
+/* What came over links: publishes, and subscriptions to streams. */
+struct relay_left {
+	size_t publishers, subscriptions;
+};
+struct relay_left relay_server_left(const struct relay_server *s);
 
 /* Links of this worker, for the API. */
 void relay_server_each(struct relay_server *s, void (*fn)(const struct link *, void *context), void *context);

@@ -28,11 +28,18 @@ void serve_subscribe(struct serve *s, const Weir__Relay__Subscribe *m);
 void serve_unsubscribe(struct serve *s, uint64_t id);
 void serve_subscriptions_writable(struct serve *s);
 void serve_subscriptions_end(struct serve *s);
+size_t serve_subscriptions_count(const struct serve *s);
 
 void serve_publish(struct serve *s, const Weir__Relay__Publish *m);
 int serve_sample(struct serve *s, const struct relay_message *m);
 void serve_unpublish(struct serve *s, uint64_t id);
+/* The node drains: each is told to go elsewhere. */
+void serve_uploads_stop(struct serve *s);
 void serve_uploads_end(struct serve *s);
+size_t serve_uploads_count(const struct serve *s);
+
+/* Says Drain to one link. */
+void serve_drain(struct relay_server *s, struct link *l);
 
 /* The answer comes later; the link is found again by its id. */
 void serve_locate(struct serve *s, const Weir__Relay__Locate *m);

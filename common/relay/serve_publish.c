@@ -51,6 +51,8 @@ static Weir__Relay__Reason reason_of(enum publish_refusal refusal) {
 		return WEIR__RELAY__REASON__REASON_DENIED;
 	case PUBLISH_REPLACED:
 		return WEIR__RELAY__REASON__REASON_REPLACED;
+	case PUBLISH_ELSEWHERE:
+		return WEIR__RELAY__REASON__REASON_DRAINING;
 	case PUBLISH_UNAVAILABLE:
 		break;
 	}
@@ -65,8 +67,7 @@ static void on_refused(struct publisher *p, enum publish_refusal refusal, const 
 	serve_refuse(s, id, reason_of(refusal), why);
 }
 
-static void on_stopped(struct publisher *p, enum publish_refusal refusal, const char *why) {
-	struct upload *u = upload_of(p);
+static void stop(struct upload *u, enum publish_refusal refusal, const char *why) {
 	struct link *l = u->serve->link;
 	Weir__Relay__Stopped h_body = WEIR__RELAY__STOPPED__INIT;
 	h_body.id = u->id;
@@ -75,6 +76,10 @@ static void on_stopped(struct publisher *p, enum publish_refusal refusal, const 
 	RELAY_HEADER(h, stopped, STOPPED);
 	upload_free(u);
 	link_send(l, &h, (struct slice){0});
+}
+
+static void on_stopped(struct publisher *p, enum publish_refusal refusal, const char *why) {
+	stop(upload_of(p), refusal, why);
 }
 
 /* The link carries others too, but a home that does not keep up would otherwise fill the memory. */
@@ -96,6 +101,10 @@ void serve_publish(struct serve *s, const Weir__Relay__Publish *m) {
 	if (u || stream_name_parse(&request.name, m->stream, strlen(m->stream)) ||
 	    strlen(m->query) >= sizeof request.query) {
 		serve_refuse(s, m->id, WEIR__RELAY__REASON__REASON_BAD_NAME, "not a stream's name, or the id is in use");
+		return;
+	}
+	if (s->server->draining) {
+		serve_refuse(s, m->id, WEIR__RELAY__REASON__REASON_DRAINING, "the node is draining");
 		return;
 	}
 	if (!s->server->take_publishers || HASH_COUNT(s->uploads) >= SERVE_PUBLISHERS_MAX) {
@@ -142,6 +151,16 @@ void serve_unpublish(struct serve *s, uint64_t id) {
 	HASH_FIND(hh, s->uploads, &id, sizeof id, u);
 	if (u)
 		upload_free(u);
+}
+
+void serve_uploads_stop(struct serve *s) {
+	const struct link *l = s->link;
+	while (!l->closed && s->uploads) /* sending may close the link, and free all this with it */
+		stop(s->uploads, PUBLISH_ELSEWHERE, "the node is draining");
+}
+
+size_t serve_uploads_count(const struct serve *s) {
+	return HASH_COUNT(s->uploads);
 }
 
 void serve_uploads_end(struct serve *s) {

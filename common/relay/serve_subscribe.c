@@ -229,6 +229,10 @@ void serve_unsubscribe(struct serve *s, uint64_t id) {
 		subscription_free(b);
 }
 
+size_t serve_subscriptions_count(const struct serve *s) {
+	return HASH_COUNT(s->subscriptions);
+}
+
 void serve_subscriptions_end(struct serve *s) {
 	struct subscription *b, *next;
 	HASH_ITER(hh, s->subscriptions, b, next) {

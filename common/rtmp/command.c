@@ -170,7 +170,8 @@ static void write_fourccs(struct buffer *b) {
 	amf0_write_object_begin(b);
 	amf0_write_number_member(b, "*", FORWARD);
 	amf0_write_object_end(b);
-	amf0_write_number_member(b, "capsEx", RTMP_CAPS_MULTITRACK | RTMP_CAPS_MODEX | RTMP_CAPS_NANO_OFFSET);
+	amf0_write_number_member(b, "capsEx",
+	                         RTMP_CAPS_RECONNECT | RTMP_CAPS_MULTITRACK | RTMP_CAPS_MODEX | RTMP_CAPS_NANO_OFFSET);
 }
 
 void rtmp_write_connect_result(struct buffer *out, double transaction, const struct rtmp_connect *c) {
@@ -234,6 +235,20 @@ void rtmp_write_status(struct buffer *out, uint32_t stream, const char *level, c
 	amf0_write_null(&b);
 	write_info(&b, level, code, description, details);
 	finish(out, &b, stream);
+}
+
+void rtmp_write_reconnect_request(struct buffer *out, const char *url, const char *description) {
+	struct buffer b;
+	begin(&b, "onStatus", 0);
+	amf0_write_null(&b);
+	amf0_write_object_begin(&b);
+	if (url)
+		amf0_write_string_member(&b, "tcUrl", url);
+	amf0_write_string_member(&b, "code", "NetConnection.Connect.ReconnectRequest");
+	amf0_write_string_member(&b, "description", description);
+	amf0_write_string_member(&b, "level", "status");
+	amf0_write_object_end(&b);
+	finish(out, &b, 0);
 }
 
 void rtmp_write_notice(struct buffer *out, const char *name, const char *code, const char *description) {

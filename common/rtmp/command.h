@@ -59,6 +59,9 @@ void rtmp_write_error(struct buffer *out, double transaction, const char *code, 
 void rtmp_write_status(struct buffer *out, uint32_t stream, const char *level, const char *code,
                        const char *description, const char *details);
 
+/* NetConnection.Connect.ReconnectRequest (E-RTMP v2): connect again, to `url`, or with NULL to the present one. */
+void rtmp_write_reconnect_request(struct buffer *out, const char *url, const char *description);
+
 /* onFCPublish, onFCUnpublish, onFCSubscribe. */
 void rtmp_write_notice(struct buffer *out, const char *name, const char *code, const char *description);
 

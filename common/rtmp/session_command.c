@@ -94,6 +94,8 @@ static void on_publish(struct rtmp_session *s, const struct rtmp_command *c, con
 	struct slice text = amf_text(rtmp_command_argument(c, 0));
 	if (!s->connect || s->publish || s->play)
 		refuse(s, m->stream, "NetStream.Publish.BadConnection", "publish out of place: connect first, and once", out);
+	else if (s->server->draining)
+		refuse(s, m->stream, "NetStream.Publish.Failed", RTMP_DRAINING, out);
 	else if (!s->server->may_publish)
 		refuse(s, m->stream, "NetStream.Publish.Denied", "publishing is not offered here", out);
 	else if (rtmp_stream_name_read(&name, query, s->connect->app, text))
@@ -109,6 +111,8 @@ static void on_play(struct rtmp_session *s, const struct rtmp_command *c, const 
 	struct slice text = amf_text(rtmp_command_argument(c, 0));
 	if (!s->connect || s->publish)
 		refuse(s, m->stream, "NetStream.Play.Failed", "play out of place: connect first, and do not publish", out);
+	else if (s->server->draining)
+		refuse(s, m->stream, "NetStream.Play.Failed", RTMP_DRAINING, out);
 	else if (!s->server->may_play)
 		refuse(s, m->stream, "NetStream.Play.Failed", s->server->play_refusal, out);
 	else if (rtmp_stream_name_read(&name, query, s->connect->app, text))

@@ -1,6 +1,7 @@
 /*
  * session_parts.h: a session's parts. Internal to common/rtmp: session.c (socket, handshake, time-outs, the end),
- * session_command.c (commands), session_publish.c and session_play.c (what they lead to).
+ * session_command.c (commands), session_publish.c and session_play.c (what they lead to), session_drain.c (all of a
+ * server's, when the node drains).
  */
 #pragma once
 
@@ -14,6 +15,8 @@
 #include "common/stream/publisher.h"
 #include "common/stream/sender.h"
 #include "common/stream/stream.h"
+
+#define RTMP_DRAINING "the node is draining: connect again"
 
 enum { RTMP_WINDOW = 2500000, RTMP_CLOSE_AFTER_MS = 2000, RTMP_TICK_MS = 10000 };
 
@@ -57,6 +60,7 @@ struct rtmp_play {
 	struct log *log; /* NULL: not here yet */
 	bool paused, no_audio, no_video;
 	bool waiting; /* the stream has no publisher just now */
+	bool leaving; /* the node drains: it ends at the next keyframe */
 	bool need_head;
 	uint64_t overruns;
 };
@@ -106,4 +110,6 @@ void rtmp_play_receive(struct rtmp_play *p, bool audio, bool wanted);
 void rtmp_play_writable(struct rtmp_play *p);
 /* The wait for a publish is over. */
 void rtmp_play_overdue(struct rtmp_play *p);
+/* The node drains: it ends, at the next keyframe or at once. */
+void rtmp_play_leave(struct rtmp_play *p, bool at_keyframe);
 void rtmp_play_end(struct rtmp_session *s);

@@ -38,6 +38,16 @@ static void tell_end(struct rtmp_play *p, const char *why) {
 	rtmp_session_close(s, why, true);
 }
 
+/* The stream goes on, elsewhere: no word of an end. */
+static void tell_leave(struct rtmp_play *p) {
+	struct rtmp_session *s = p->session;
+	struct buffer out;
+	buffer_init(&out, 0);
+	rtmp_write_status(&out, p->stream, "status", "NetStream.Play.Stop", RTMP_DRAINING, p->name.text);
+	rtmp_session_send(s, &out);
+	rtmp_session_close(s, RTMP_DRAINING, true);
+}
+
 static void on_fail(struct rtmp_play *p, int error) {
 	rtmp_session_close(p->session, uv_strerror(error), false);
 }
@@ -56,7 +66,10 @@ static struct rtmp_play *play_of_sender(struct sender *s) {
 }
 
 static void sender_on_end(struct sender *s) {
-	tell_end(play_of_sender(s), "the stream has ended");
+	if (s->ended_at_key)
+		tell_leave(play_of_sender(s));
+	else
+		tell_end(play_of_sender(s), "the stream has ended");
 }
 
 static void sender_on_fail(struct sender *s, int error) {
@@ -128,6 +141,11 @@ static void private_ready(struct cursor *c) {
 			on_overrun(p);
 			continue;
 		}
+		if (p->leaving && item->flags & ITEM_KEY) {
+			cursor_close(c);
+			tell_leave(p);
+			return;
+		}
 		int err = p->need_head && item->flags & ITEM_KEY ? send_patched(p, item->head) : 0;
 		p->need_head = p->need_head && !(item->flags & ITEM_KEY);
 		err = err ? err : send_patched(p, item->object);
@@ -161,7 +179,18 @@ static void open_way(struct rtmp_play *p, int64_t history) {
 		cursor_set_paced(&p->private);
 	} else {
 		sender_open(&p->sender, &p->session->conn, p->log, history, &sender_ops);
+		if (p->leaving)
+			sender_end_at_key(&p->sender);
 	}
+}
+
+/* Who gets no media just now need not wait for a keyframe. */
+void rtmp_play_leave(struct rtmp_play *p, bool at_keyframe) {
+	p->leaving = true;
+	if (!at_keyframe || !p->log || p->paused)
+		tell_leave(p);
+	else
+		sender_end_at_key(&p->sender);
 }
 
 void rtmp_play_writable(struct rtmp_play *p) {

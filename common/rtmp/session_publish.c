@@ -37,6 +37,7 @@ static const char *code_of(enum publish_refusal refusal) {
 	case PUBLISH_DENIED:
 		return "NetStream.Publish.Denied";
 	case PUBLISH_UNAVAILABLE:
+	case PUBLISH_ELSEWHERE:
 		break;
 	}
 	return "NetStream.Publish.Failed";

@@ -52,6 +52,7 @@ enum publish_refusal {
 	PUBLISH_DENIED,       /* not allowed */
 	PUBLISH_UNAVAILABLE,  /* no origin reachable, limits, the node stops */
 	PUBLISH_REPLACED,     /* on_stopped: a newer publisher took the name */
+	PUBLISH_ELSEWHERE,    /* the node that took it drains, or is gone: another can take it */
 };
 
 struct publisher;

@@ -12,7 +12,8 @@ struct batch {
 	int count;
 	int head;      /* which slice is a head; -1: none */
 	uint64_t next; /* the position after the last item gathered */
-	bool end;      /* the last one ends the run */
+	bool end;      /* the last one ends the run, or the sender was to end before the next */
+	bool at_key;   /* the latter */
 };
 
 static struct sender *sender_of(struct cursor *c) {
@@ -40,9 +41,13 @@ static void gather(const struct sender *s, struct batch *b) {
 	bool need_head = s->need_head;
 	b->count = 0;
 	b->head = -1;
-	b->end = false;
+	b->end = b->at_key = false;
 	for (b->next = s->cursor.position; b->next < l->next && b->count + 2 <= CONN_WRITEV_MAX && !b->end; b->next++) {
 		const struct log_item *item = log_at(l, b->next);
+		if (s->end_at_key && item->flags & ITEM_KEY) {
+			b->end = b->at_key = true;
+			return;
+		}
 		if (need_head && item->flags & ITEM_KEY && item->head) {
 			b->head = b->count;
 			add(b, item->head, b->next);
@@ -90,6 +95,7 @@ static bool send_batch(struct sender *s) {
 	}
 	s->cursor.position = b.next;
 	if (b.end) {
+		s->ended_at_key = b.at_key;
 		cursor_close(&s->cursor);
 		s->ops->on_end(s);
 		return false;
@@ -146,7 +152,7 @@ static bool send_joined(struct sender *s, const struct joined *j) {
 
 static bool send_more(struct sender *s) {
 	const struct joined *j = &s->cursor.log->joined;
-	bool fits = j->block && j->from == s->cursor.position && s->conn && !s->need_head;
+	bool fits = j->block && j->from == s->cursor.position && s->conn && !s->need_head && !s->end_at_key;
 	return fits ? send_joined(s, j) : send_batch(s);
 }
 
@@ -206,6 +212,10 @@ void sender_resume(struct sender *s) {
 	s->need_head = true;
 	if (!blocked(s))
 		cursor_resume(&s->cursor);
+}
+
+void sender_end_at_key(struct sender *s) {
+	s->end_at_key = true;
 }
 
 void sender_close(struct sender *s) {

@@ -17,8 +17,9 @@ struct sender {
 	struct conn *conn; /* NULL: to `sink` */
 	struct sink *sink;
 	const struct sender_ops *ops;
-	bool need_head; /* the next key item's head goes out before it */
-	bool began;     /* something has been sent */
+	bool need_head;                /* the next key item's head goes out before it */
+	bool began;                    /* something has been sent */
+	bool end_at_key, ended_at_key; /* sender_end_at_key: wanted; why on_end came */
 	bool paused;
 };
 
@@ -26,7 +27,8 @@ struct sender_ops {
 	/* The first item, with these flags (log.h), is about to be sent: what the protocol says before media may be queued
 	 * on the conn (conn_send). 0, or a negative libuv code, which on_fail then gets. May be NULL. */
 	int (*on_first)(struct sender *, uint32_t flags);
-	/* The run's last block (if it had one) has been handed over. The sender has stopped by itself. */
+	/* The run's last block (if it had one), or the last before a keyframe at which it was to end, has been handed over.
+	 * The sender has stopped by itself. */
 	void (*on_end)(struct sender *);
 	/* The connection failed: `error` is what the write said. The sender has stopped by itself. */
 	void (*on_fail)(struct sender *, int error);
@@ -46,6 +48,9 @@ void sender_writable(struct sender *s);
 /* Stops without leaving the log (RTMP pause); resumed, it goes on live, at the newest keyframe. */
 void sender_pause(struct sender *s);
 void sender_resume(struct sender *s);
+
+/* Sends what is before the next keyframe and ends there: on_end. */
+void sender_end_at_key(struct sender *s);
 
 /* Closed already, or never opened but zeroed, is fine. */
 void sender_close(struct sender *s);

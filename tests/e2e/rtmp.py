@@ -220,18 +220,18 @@ class Client:
             self.read_message(deadline - time.monotonic())
         return self.statuses[seen]
 
-    def publish(self, name):
-        """The code of the answer to `publish`."""
-        self.connect()
+    def publish(self, name, **connect):
+        """The code of the answer to `publish`; `connect` is said with that command."""
+        self.connect(**connect)
         self.command("releaseStream", None, name)
         self.command("FCPublish", None, name)
         self.create_stream()
         self.command("publish", None, name, "live", stream_id=self.stream_id)
         return self.wait_status()["code"]
 
-    def play(self, name):
+    def play(self, name, **connect):
         """Asks to play; statuses and frames come with the messages read after."""
-        self.connect()
+        self.connect(**connect)
         self.create_stream()
         self.command("play", None, name, -2000, stream_id=self.stream_id)
         return self

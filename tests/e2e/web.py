@@ -19,10 +19,10 @@ class Answer:
         return self.body.decode()
 
 
-def request(port, path, method="GET", headers=None, timeout=5, host="127.0.0.1"):
+def request(port, path, method="GET", headers=None, timeout=5, host="127.0.0.1", body=None):
     connection = http.client.HTTPConnection(host, port, timeout=timeout)
     try:
-        connection.request(method, path, headers=headers or {})
+        connection.request(method, path, body=body, headers=headers or {})
         response = connection.getresponse()
         names = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, names, response.read())

@@ -96,6 +96,7 @@ class Node:
             "relay.listen": self.relay,
             "node.state_dir": self.folder,
             "node.id": self.name,
+            "node.drain": "0",  # SIGTERM ends it at once
             **self.settings,
         }
         sets = [part for key, value in settings.items() for part in ("--set", f"{key}={value}")]

@@ -1,4 +1,5 @@
 #include "common/base/metrics.h"
+#include "common/control/drain_api.h"
 #include "common/control/node.h"
 #include "tests/unit/common/http/client.h"
 #include "tests/unit/common/stream/support.h"
@@ -10,6 +11,7 @@ enum { WORKERS = 2 };
 
 static struct test_server server;
 static struct relay_node self = {.id = "node-1"};
+static struct node node;
 static char head[4096], body[65536];
 static _Atomic bool ready = true;
 static _Atomic int entered;
@@ -60,9 +62,11 @@ static int on_start(struct worker *w, void *context) {
 	struct node_worker *n = calloc(1, sizeof *n);
 	w->node = n;
 	n->worker = w;
+	n->node = &node;
 	struct http_server *http = w->index == 0 ? &t->http : &n->http;
 	http_server_init(http, w, t->config, n);
-	admin_init(&n->admin, http, &self, &providers);
+	admin_init(&n->admin, http, &self, &providers, &node.drain);
+	drain_api_init(http);
 	int err = streams_init(w, t->config, &no_streams_ops, n);
 	return err || w->index ? err : test_server_listen(t, w);
 }

@@ -20,7 +20,9 @@ static struct bytes *own_hello, *their_hello;
 
 /* What came: the newest of each kind, and the sequences of entries. */
 static struct {
-	bool proof, located, accepted, refused, resumed, found, closed;
+	bool proof, located, accepted, refused, resumed, found, closed, drain;
+	Weir__Relay__Reason reason;
+	uint32_t seconds;
 	uint8_t mac[RELAY_MAC_SIZE];
 	uint64_t epoch, next, first_kept, sequences[2 * FRAMES];
 	size_t count, marks, tracks;
@@ -50,6 +52,11 @@ static int on_message(void *context, const struct relay_message *m) {
 		break;
 	case WEIR__RELAY__HEADER__BODY_REFUSED:
 		got.refused = true;
+		got.reason = h->refused->reason;
+		break;
+	case WEIR__RELAY__HEADER__BODY_DRAIN:
+		got.drain = true;
+		got.seconds = h->drain->seconds;
 		break;
 	case WEIR__RELAY__HEADER__BODY_TRACKS:
 		got.tracks++;
@@ -280,4 +287,32 @@ Test(relay_serve, fetch_gives_the_range_that_is_kept) {
 	fetch(8, 1, 100);
 	cr_assert_eq(got.count, 0);
 	cr_assert_eq(got.first_kept, 0);
+}
+
+static void drain_server(struct worker *w, void *context) {
+	(void)w;
+	(void)context;
+	relay_server_drain(&server, 4500);
+}
+
+Test(relay_serve, a_node_that_drains_tells_links_old_and_new_and_takes_no_publisher) {
+	dial_and_prove();
+	locate(name.text); /* the link is ready */
+	call_on(workers_at(group, 0), drain_server, NULL);
+	read_until(&got.drain);
+	cr_assert(got.drain);
+	cr_assert_eq(got.seconds, 5);
+	dial_and_prove();
+	read_until(&got.drain);
+	cr_assert(got.drain);
+	Weir__Relay__Publish h_body = WEIR__RELAY__PUBLISH__INIT;
+	h_body.id = 9;
+	h_body.stream = (char *)"live/new";
+	RELAY_HEADER(h, publish, PUBLISH);
+	send_message(&h);
+	read_until(&got.refused);
+	cr_assert(got.refused);
+	cr_assert_eq(got.reason, WEIR__RELAY__REASON__REASON_DRAINING);
+	locate(name.text);
+	cr_assert(got.found, "what it has it still serves");
 }

@@ -141,3 +141,35 @@ Test(rtmp_command, enhanced_clients_are_told_what_is_taken) {
 	buffer_fini(&out);
 	buffer_fini(&answered);
 }
+
+/* One command that was written, read again into `c`. */
+static void read_written(struct buffer *out) {
+	struct chunk_reader r;
+	buffer_init(&answered, 0);
+	chunk_reader_init(&r, (struct chunk_reader_limits){100000, 8}, keep, NULL);
+	r.chunk_size = RTMP_CHUNK_SIZE_OUT;
+	cr_assert_eq(chunk_reader_feed(&r, out->block->data, out->size), 0);
+	struct rtmp_message m = {.type = RTMP_COMMAND_AMF0, .payload = buffer_slice(&answered)};
+	rtmp_command_fini(&c);
+	cr_assert_eq(rtmp_command_read(&c, &m), 0);
+	chunk_reader_fini(&r);
+	buffer_fini(&answered);
+	buffer_fini(out);
+}
+
+Test(rtmp_command, a_reconnect_request_has_an_address_only_where_there_is_one) {
+	static const char *const urls[] = {NULL, "rtmp://other:1935/live"};
+	for (int i = 0; i < 2; i++) {
+		struct buffer out;
+		buffer_init(&out, 0);
+		rtmp_write_reconnect_request(&out, urls[i], "go");
+		read_written(&out);
+		const struct amf_value *info = rtmp_command_argument(&c, 0);
+		cr_assert_str_eq(c.name, "onStatus");
+		cr_assert_eq(c.transaction, 0);
+		cr_assert_str_eq(amf_string(amf_get(info, "code"), ""), "NetConnection.Connect.ReconnectRequest");
+		cr_assert_str_eq(amf_string(amf_get(info, "level"), ""), "status");
+		cr_assert_str_eq(amf_string(amf_get(info, "description"), ""), "go");
+		cr_assert_str_eq(amf_string(amf_get(info, "tcUrl"), "none"), i ? urls[i] : "none");
+	}
+}

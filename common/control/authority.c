@@ -1,0 +1,33 @@
+#include "common/control/authority.h"
+
+#include <openssl/crypto.h>
+#include <string.h>
+#include <strings.h>
+
+static bool has_token(const struct http_exchange *x, const char *token) {
+	static const char scheme[] = "Bearer ";
+	const char *said = http_field(x, HTTP_FIELD_AUTHORIZATION);
+	size_t size = strlen(token);
+	if (!said || strncasecmp(said, scheme, sizeof scheme - 1) != 0)
+		return false;
+	said += sizeof scheme - 1;
+	return strlen(said) == size && CRYPTO_memcmp(said, token, size) == 0;
+}
+
+/* A page that somebody on this machine looks at could send a POST too, but its browser says from where it is. */
+static bool is_own(const struct http_exchange *x) {
+	bool local =
+	    strncmp(x->remote, "127.", 4) == 0 || strncmp(x->remote, "[::1]", 5) == 0 || strcmp(x->remote, "unix") == 0;
+	return local && !http_field(x, HTTP_FIELD_ORIGIN) && !http_field(x, HTTP_FIELD_X_FORWARDED_FOR);
+}
+
+bool authority_check(struct http_exchange *x) {
+	const char *token = config_node(x->server->config)->api_token;
+	if (*token ? has_token(x, token) : is_own(x))
+		return true;
+	if (*token)
+		http_respond_error(x, 401, "unauthorized", "this needs the token that api.token sets: Authorization: Bearer");
+	else
+		http_respond_error(x, 403, "forbidden", "without api.token this is taken from the node's own machine alone");
+	return false;
+}
