@@ -26,6 +26,7 @@ class Connection:
         self.began = time.monotonic()
         self.answer = None  # the code of the answer to `publish`
         self.first = self.last = None  # when the first keyframe and the newest frame went out
+        self.sent = {}  # track → counter of the newest frame that went out
         self.ended = None
         self.why = ""
 
@@ -126,6 +127,7 @@ class Encoder:
                 client.send_tag(self._stamped(tag, connection), at)
                 if tag.is_frame():
                     connection.last = time.monotonic()
+                    connection.sent = dict(self.counters)
                     if connection.first is None and tag.is_keyframe():
                         connection.first = connection.last
             lap += 1

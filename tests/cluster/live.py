@@ -28,6 +28,7 @@ class Viewer:
         self.edge, self.witness, self.name = edge, witness, name
         self.who = f"{self.protocol} at {edge.name}"
         self.frames, self.configs = [], []
+        self.plain = []  # arrivals of frames without a stamp
         self.cursor = Cursor(witness, self.who)
         self.steps = Steps(witness, self.who)
         self.why = None
@@ -77,6 +78,9 @@ class Viewer:
             return
         self.steps.see(f"timestamp of type {tag.type}", tag.timestamp)
         stamps = stamp.read(tag.payload)
+        if not stamps and self.witness.unstamped:
+            self.plain.append(arrival)
+            return
         if len(stamps) != 1:
             self.witness.accuse(self.who, f"a frame with {len(stamps)} stamps")
             return

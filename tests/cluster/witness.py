@@ -17,6 +17,7 @@ class Witness:
     def __init__(self, name):
         self.name = name
         self.violations = []
+        self.unstamped = False  # frames without a stamp are expected too
         self.numbers = {}  # (track, number) → (path, who told so first)
         self.bytes = {}  # path → (hash, size, who got it first)
         self.lock = threading.Lock()
