@@ -34,16 +34,31 @@ class Connection:
         return f"<{self.source} to {self.target.name}: {self.answer or self.why}>"
 
 
+class Announcing(rtmp.Client):
+    """A client that says more of itself in `connect`."""
+
+    def __init__(self, announces, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.announces = announces
+
+    def connect(self, **more):
+        return super().connect(**self.announces, **more)
+
+
 class Encoder:
     """Publishes a clip again and again at its own pace to the first of `targets` that takes it, and whenever its connection
     breaks, to the next one after `pause` seconds. A write that takes nothing for `patience` seconds is a broken connection
-    too."""
+    too. `announces` is what it says of itself in `connect`.
+
+    Encoders that are given the same `clock` (a time.monotonic()) are twins: at each moment they send the same frames, as if
+    they had begun then and one source fed both, and their stamps are alike."""
 
     def __init__(self, host, targets, tags, publisher=1, name="cam1", app="live", patience=3600, pause=0,
-                 retry=True):
+                 retry=True, clock=None, announces=None):
         self.host, self.targets, self.publisher, self.name, self.app = host, list(targets), publisher, name, app
-        self.tags = [tag for tag in tags if tag.is_config() or tag.is_frame()]
-        self.span = span_of(self.tags)
+        self.configs = [tag for tag in tags if tag.is_config()]
+        self.frames = [tag for tag in tags if tag.is_frame()]
+        self.span, self.clock, self.announces = span_of(self.frames), clock, announces or {}
         self.patience, self.pause, self.retry = patience, pause, retry
         self.connections = []
         self.counters = {"v": 0, "a": 0}
@@ -89,7 +104,8 @@ class Encoder:
         self.host.enter()
         turn = 0
         while not self.stopping.is_set():
-            connection = Connection((self.publisher, len(self.connections)), self.targets[turn % len(self.targets)])
+            number = 0 if self.clock else len(self.connections)
+            connection = Connection((self.publisher, number), self.targets[turn % len(self.targets)])
             self.connections.append(connection)
             try:
                 self._publish(connection)
@@ -103,7 +119,7 @@ class Encoder:
             self.stopping.wait(self.pause if connection.first else REFUSED_PAUSE)
 
     def _publish(self, connection):
-        with rtmp.Client(connection.target.rtmp_port, self.app, host=connection.target.host.public) as client:
+        with Announcing(self.announces, connection.target.rtmp_port, self.app, host=connection.target.host.public) as client:
             connection.answer = client.publish(self.name)
             if connection.answer != "NetStream.Publish.Start":
                 return
@@ -114,31 +130,40 @@ class Encoder:
                 client.unpublish(self.name)
 
     def _send(self, client, connection):
-        began, lap = time.monotonic(), 0
+        began = self.clock or time.monotonic()
+        for tag in self.configs:
+            client.send_tag(tag, 0)
+        first_at = None
+        for tag, at in self._schedule(1000 * (time.monotonic() - began)):
+            if self.leaving.wait(max(0.0, began + at / 1000 - time.monotonic())):
+                connection.why = "told to leave"
+                return
+            self._listen(client)
+            first_at = at if first_at is None else first_at
+            client.send_tag(self._stamped(tag, connection), at - first_at)
+            connection.last, connection.sent = time.monotonic(), dict(self.counters)
+            if connection.first is None and tag.is_keyframe():
+                connection.first = connection.last
+
+    def _schedule(self, since):
+        """(frame, milliseconds after the clip began for the first time), again and again; a twin's from the first keyframe
+        after `since` on. Counts them."""
+        lap = int(since // self.span) if self.clock else 0
+        waits = bool(self.clock)
+        if self.clock:
+            self.counters = {track: lap * sum(stamp.track_of(one) == track for one in self.frames) for track in "va"}
         while True:
-            for tag in self.tags:
-                if lap and tag.is_config():
-                    continue
+            for tag in self.frames:
+                self.counters[stamp.track_of(tag)] += 1
                 at = tag.timestamp + lap * self.span
-                if self.leaving.wait(max(0.0, began + at / 1000 - time.monotonic())):
-                    connection.why = "told to leave"
-                    return
-                self._listen(client)
-                client.send_tag(self._stamped(tag, connection), at)
-                if tag.is_frame():
-                    connection.last = time.monotonic()
-                    connection.sent = dict(self.counters)
-                    if connection.first is None and tag.is_keyframe():
-                        connection.first = connection.last
+                waits = waits and not (at >= since and tag.is_keyframe())
+                if not waits:
+                    yield tag, at
             lap += 1
 
     def _stamped(self, tag, connection):
-        if not tag.is_frame():
-            return tag
-        kind = stamp.kind_of(tag)
-        track = "a" if kind == "a" else "v"
-        self.counters[track] += 1
-        return stamp.stamped(tag, stamp.Stamp(*connection.source, self.counters[track], kind))
+        counter = self.counters[stamp.track_of(tag)]
+        return stamp.stamped(tag, stamp.Stamp(*connection.source, counter, stamp.kind_of(tag)))
 
     def _listen(self, client):
         """Takes what the node has said; rtmp.Closed when it has closed."""

@@ -38,6 +38,10 @@ def kind_of(tag):
     return "a" if tag.type == flv.AUDIO else "K" if tag.is_keyframe() else "v"
 
 
+def track_of(tag):
+    return "a" if tag.type == flv.AUDIO else "v"
+
+
 def stamped(tag, stamp):
     """The same frame, with its stamp."""
     if tag.type == flv.AUDIO:
