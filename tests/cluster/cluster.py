@@ -198,6 +198,12 @@ class Cluster:
         return [one for one in self.origins if one.child.running() and any(
             stream["name"] == name and stream.get("publisher") for stream in one.api("streams")["streams"])]
 
+    def standby(self, name="live/cam1"):
+        """What the stream's origin says of its second encoder; None where there is none."""
+        for origin in self.publishing(name):
+            return origin.api(f"streams/{name}").get("standby")
+        return None
+
     def owner(self, name="live/cam1"):
         """The origin that the map names; None while the stream is not live."""
         there = self.redis.stream(name)

@@ -75,3 +75,37 @@ def story_slate(cluster, slate):
     c.figure("first keyframe at all RTMP and FLV viewers", audience.first_of(second.present), wanted=500, bound=3000)
     audience.assert_none_closed()
     c.wait_one_owner()
+
+
+def story_aligned_encoders(cluster):
+    """Two encoders of one source publish one name from two places; the first is killed. No frame is lost or repeated."""
+    c = cluster(origin={"ingest.second": "backup"})
+    clock = time.monotonic()
+    first = c.publish(c.origins[0], clock=clock, retry=False)
+    c.publish(c.origins[0], clock=clock, retry=False, host=c.lab.host("studio2"))
+    audience = c.watch()
+    wait_until(lambda: (c.standby() or {}).get("aligned"), 20, "the two are aligned")
+    first.move()
+    cut = time.monotonic()
+    audience.wait_frames_after(cut + 3)
+    c.figure("silence at RTMP and FLV viewers", audience.silence(cut), wanted=4000, bound=8000)
+    c.figure("a player's stall", audience.stalled(cut), wanted=0, bound=2000)
+    c.figure("frames lost or repeated", sum(audience.lost().values()), unit="", wanted=0, bound=0)
+    audience.assert_none_closed()
+
+
+def story_aligned_encoder_hangs(cluster):
+    """The same; the first encoder's cable is cut, and nobody is told. The other goes on when the first has stalled."""
+    c = cluster(origin={"ingest.second": "backup"})
+    clock = time.monotonic()
+    c.publish(c.origins[0], clock=clock, retry=False, host=c.lab.host("studio2"), patience=20)
+    c.publish(c.origins[0], clock=clock, retry=False)
+    audience = c.watch()
+    wait_until(lambda: (c.standby() or {}).get("aligned"), 20, "the two are aligned")
+    c.encoders[0].host.cut("public")
+    cut = time.monotonic()
+    audience.wait_frames_after(cut + 5)
+    c.figure("silence at RTMP and FLV viewers", audience.silence(cut), wanted=4000, bound=8000)
+    c.figure("frames lost or repeated", sum(audience.lost().values()), unit="", wanted=0, bound=0)
+    audience.assert_none_closed()
+    c.encoders[0].host.mend("public")
