@@ -208,6 +208,7 @@ static void on_up(struct upstream *u) {
 	struct peer *peer = find_upstream(p, u);
 	if (!peer)
 		return;
+	peer->draining = false; /* else it is told again, over the link or by the map */
 	note_id(p, peer, u->peer);
 	gather_waiting(p, peer);
 	changed(p);
@@ -228,7 +229,17 @@ static void on_announce(struct upstream *u, const struct stream_name *name, uint
 	p->ops->on_announce(p, name, epoch, u->peer);
 }
 
-static const struct link_pool_ops pool_ops = {.on_up = on_up, .on_down = on_down, .on_announce = on_announce};
+static void on_drain(struct upstream *u) {
+	struct peers *p = peers_of(u);
+	struct peer *peer = find_upstream(p, u);
+	if (!peer)
+		return;
+	peer->draining = true;
+	changed(p);
+}
+
+static const struct link_pool_ops pool_ops = {
+    .on_up = on_up, .on_down = on_down, .on_drain = on_drain, .on_announce = on_announce};
 
 /* --- what the map says --- */
 

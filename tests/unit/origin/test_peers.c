@@ -190,3 +190,32 @@ Test(peers, an_origin_that_the_map_tells_of_later_is_linked_then) {
 	on_worker(list_nobody);
 	cr_assert_eq(downs, 0);
 }
+
+static void drain_near(struct worker *w, void *context) {
+	(void)w;
+	(void)context;
+	relay_server_drain(&server, 1000);
+	atomic_fetch_add(&done, 1);
+}
+
+static _Atomic int found_draining;
+
+static void look_for_draining(struct worker *w, void *context) {
+	(void)w;
+	(void)context;
+	atomic_store(&found_draining, peers_find(&peers, "server")->draining);
+	atomic_fetch_add(&done, 1);
+}
+
+Test(peers, an_origin_that_says_that_it_drains_is_known_to_without_a_map) {
+	begin("client", "static");
+	on_worker(need_both);
+	wait_for_count(&ups, 1);
+	on_worker(look_for_draining);
+	cr_assert(!atomic_load(&found_draining));
+	on_worker(drain_near);
+	for (int i = 0; i < 10000 && !atomic_load(&found_draining); i++)
+		on_worker(look_for_draining);
+	cr_assert(atomic_load(&found_draining));
+	cr_assert_eq(downs, 0);
+}
