@@ -214,7 +214,9 @@ static void on_located(void *context, const struct registry_location *l) {
 
 static void on_owner_located(void *context, const struct registry_location *l) {
 	struct source *s = context;
-	struct upstream *u = l->found && l->epoch >= s->stream->epoch ? upstream_located(s->edge, l) : NULL;
+	/* What was announced meanwhile is newer than what those know who were asked before. */
+	bool is_news = l->found && l->epoch >= s->stream->epoch && l->epoch >= s->located_epoch;
+	struct upstream *u = is_news ? upstream_located(s->edge, l) : NULL;
 	if (s->state == PULLING && s->stream->phase == STREAM_WAITING && u && u->up && u != s->pull.upstream)
 		begin_pull(s, u, l->epoch);
 }
