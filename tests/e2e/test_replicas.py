@@ -1,4 +1,5 @@
 """stream.replicas: other origins hold copies, and an origin's death loses nothing that the encoder has sent."""
+import signal
 import time
 
 import hls
@@ -204,6 +205,31 @@ def test_a_replica_that_dies_is_replaced(origins, clip_tags, closing, backend):
     wait_until(lambda: stream_of(other)["frames"] == len(source.sent), 10, "it has all that was sent, from the beginning on")
     wait_shows(viewer, source.sent[-1])
     check_whole(viewer.numbers, source.sent)
+
+
+@pytest.mark.parametrize("backend", ["static", "redis"])
+def test_an_owner_that_hangs_is_replaced_and_lets_go_when_it_wakes(origins, clip_tags, closing, backend):
+    made = origins(backend)
+    owner = made.origins[0]
+    old = closing(numbered.Publisher(owner.rtmp_port, clip_tags))
+    copy = holder_of(made, owner)
+    viewer = closing(numbered.Viewer(made.edge.rtmp_port))
+    wait_until(lambda: len(viewer.numbers) > 20, 10, "the viewer plays")
+    old.pause()
+    owner.child.signal(signal.SIGSTOP)
+    hung = time.monotonic()
+    wait_until(lambda: stream_of(copy)["state"] == "waiting", 10, "the copy has noticed")
+    new = closing(numbered.Publisher(copy.rtmp_port, clip_tags, first=1000000))
+    wait_until(lambda: viewer.numbers[-1] >= 1000000, 10, "frames come again")
+    print(f"frames again {1000 * (time.monotonic() - hung):.0f} ms after the owner hung")
+    assert time.monotonic() - hung < 4.5 * SLOW
+    owner.child.signal(signal.SIGCONT)
+    wait_until(lambda: stream_of(owner).get("role") != "owner", 10, "it lets go")
+    wait_shows(viewer, 1000060)
+    numbers = list(viewer.numbers)
+    assert numbers == sorted(set(numbers)), "frames of the older owner came between"
+    assert [n for n in numbers if n >= 1000000] == [n for n in new.sent if new.keyframes[0] <= n <= numbers[-1]]
+    assert not viewer.failure
 
 
 def test_an_edge_that_loses_only_its_link_goes_on_from_the_copy(origins, clip_tags, closing):

@@ -20,7 +20,7 @@ static struct bytes *own_hello, *their_hello;
 
 /* What came: the newest of each kind, and the sequences of entries. */
 static struct {
-	bool proof, located, accepted, refused, resumed, found, closed, drain;
+	bool proof, located, accepted, refused, resumed, found, replica, closed, drain;
 	Weir__Relay__Reason reason;
 	uint32_t seconds;
 	uint8_t mac[RELAY_MAC_SIZE];
@@ -44,6 +44,7 @@ static int on_message(void *context, const struct relay_message *m) {
 	case WEIR__RELAY__HEADER__BODY_LOCATED:
 		got.located = true;
 		got.found = h->located->found;
+		got.replica = h->located->replica;
 		got.epoch = h->located->epoch;
 		break;
 	case WEIR__RELAY__HEADER__BODY_ACCEPTED:
@@ -315,4 +316,49 @@ Test(relay_serve, a_node_that_drains_tells_links_old_and_new_and_takes_no_publis
 	cr_assert_eq(got.reason, WEIR__RELAY__REASON__REASON_DRAINING);
 	locate(name.text);
 	cr_assert(got.found, "what it has it still serves");
+}
+
+/* --- copies --- */
+
+static void become_copy(struct worker *w, void *context) {
+	streams_find(w, &name)->replica = true;
+	atomic_fetch_add((_Atomic int *)context, 1);
+}
+
+static void hear_of_newer(struct worker *w, void *context) {
+	streams_find(w, &name)->newer = EPOCH + 1;
+	atomic_fetch_add((_Atomic int *)context, 1);
+}
+
+static void on_server(void (*fn)(struct worker *, void *)) {
+	_Atomic int done = 0;
+	call_on(workers_at(group, 0), fn, (void *)&done);
+	wait_for_count(&done, 1);
+}
+
+Test(relay_serve, a_copy_is_told_as_one_and_not_at_all_once_a_newer_epoch_is_elsewhere) {
+	dial_and_prove();
+	locate(name.text);
+	cr_assert(got.found && !got.replica);
+	on_server(become_copy);
+	locate(name.text);
+	cr_assert(got.found && got.replica);
+	on_server(hear_of_newer);
+	locate(name.text);
+	cr_assert(!got.found);
+	Weir__Relay__Subscribe h_body = WEIR__RELAY__SUBSCRIBE__INIT;
+	h_body.id = 4;
+	h_body.stream = (char *)name.text;
+	h_body.rendition = (char *)"source";
+	RELAY_HEADER(h, subscribe, SUBSCRIBE);
+	send_message(&h);
+	read_until(&got.refused);
+	cr_assert(got.refused && !got.accepted);
+}
+
+Test(relay_serve, who_has_more_than_the_log_goes_on_with_what_comes_next) {
+	dial_and_prove();
+	subscribe(EPOCH, FRAMES + 10, 0);
+	cr_assert(got.accepted && got.resumed);
+	cr_assert_eq(got.count, 0, "what it has already came again");
 }
