@@ -314,6 +314,7 @@ static void claim(struct ingest *g, const struct intake *i) {
 	struct registry_request request = {.publisher = i->request.remote,
 	                                   .policy = fills || config->ingest_second ? TAKEOVER_REJECT : TAKEOVER_NEWEST,
 	                                   .waiting = fills,
+	                                   .held = g->run.run || g->stream->replica,
 	                                   .gone_epoch = fills ? g->gone_epoch : 0,
 	                                   .gone_ms = g->gone_ms,
 	                                   .stall_ms = config->ingest_stall,

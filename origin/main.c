@@ -156,6 +156,15 @@ static void dispose(struct node *node) {
 	node->shared = NULL;
 }
 
+/* Some app of ours is held elsewhere too, or could be held here. */
+static bool wants_replicas(const struct config *c) {
+	const struct config_app *app = config_app(c, "", 0);
+	bool wants = app->stream_replicas > 0;
+	for (size_t i = 0; config_app_name(c, i, &app); i++)
+		wants = wants || app->stream_replicas > 0;
+	return wants;
+}
+
 static int start(struct node_worker *n) {
 	struct origin *o = (struct origin *)n;
 	n->rtmp.may_publish = true;
@@ -171,6 +180,8 @@ static int start(struct node_worker *n) {
 	                                  .nodes = on_nodes,
 	                                  .context = o};
 	int err = peers_init(&o->peers, n->worker, &n->node->relay, &peers_ops, o);
+	if (!err && wants_replicas(n->node->config))
+		peers_open(&o->peers);
 	if (!err)
 		heirs_init(&o->heirs, o);
 	return err ? err : registry_new(&o->registry, n->worker, &n->node->registry, &callbacks);

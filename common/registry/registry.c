@@ -195,6 +195,7 @@ void registry_claim(struct registry *r, const struct stream_name *name, const st
 	                       .stall_ms = request->stall_ms,
 	                       .silent_ms = request->silent_ms,
 	                       .waiting = request->waiting,
+	                       .held = request->held,
 	                       .gone_epoch = request->gone_epoch,
 	                       .gone_ms = request->gone_ms};
 	snprintf(c->publisher, sizeof c->publisher, "%s", request->publisher ? request->publisher : "");

@@ -39,7 +39,7 @@ struct claiming {
 	char publisher[PUBLISHER_SIZE], credential[CREDENTIAL_SIZE];
 	enum takeover_policy policy;
 	int64_t stall_ms, silent_ms;
-	bool waiting;
+	bool waiting, held;
 	uint64_t gone_epoch;
 	int64_t gone_ms;
 	bool kept; /* the map was not tried yet: sent, or decided, as soon as that is known */
@@ -109,6 +109,9 @@ void record_free(struct registry *r, struct record *k);
 
 /* Decides by what this node knows, and answers. */
 void claim_locally(struct registry *r, struct claiming *c);
+
+/* The same, after the linked nodes were asked what they know of the name's run. */
+void claim_by_peers(struct registry *r, struct claiming *c);
 
 /* Warns that a refusal begins a time in which the holder stays. */
 void claim_fought_over(const struct claiming *c);

@@ -166,7 +166,7 @@ static void on_claim_answer(void *context, const redisReply *reply) {
 	if (err) {
 		if (reply)
 			complain("redis did not answer a claim", &c->name, reply);
-		claim_locally(r, c);
+		claim_by_peers(r, c);
 	} else if (answer.granted) {
 		claim_answer(c, answer.epoch, &answer.previous, NULL);
 	} else {
@@ -218,7 +218,7 @@ static void on_claim(struct registry *r, struct claiming *c) {
 	                           node_ttl};
 	size_t count = sizeof arguments / sizeof *arguments;
 	if (redis_run(&s->commands, SCRIPT_CLAIM, key, count, arguments, on_claim_answer, c))
-		claim_locally(r, c);
+		claim_by_peers(r, c);
 }
 
 static void claim_kept(struct registry *r) {

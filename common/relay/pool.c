@@ -64,7 +64,18 @@ static void on_located(struct upstream *u, const Weir__Relay__Located *m) {
 	uint64_t id = m->id;
 	HASH_FIND(hh, u->locations, &id, sizeof id, l);
 	if (l)
-		answer_location(u, l, &(struct located){m->found && m->epoch, m->replica, m->epoch});
+		answer_location(u, l,
+		                &(struct located){.found = m->found && m->epoch,
+		                                  .replica = m->replica,
+		                                  .waiting = m->waiting,
+		                                  .epoch = m->epoch,
+		                                  .run = m->run,
+		                                  .number = m->number,
+		                                  .highest_us = m->highest_us,
+		                                  .base_us = m->base_us,
+		                                  .discontinuity = m->discontinuity,
+		                                  .target_ms = m->target_ms,
+		                                  .track = m->track});
 }
 
 static void locations_lost(struct upstream *u) {
@@ -72,58 +83,6 @@ static void locations_lost(struct upstream *u) {
 	HASH_ITER(hh, u->locations, l, next) {
 		answer_location(u, l, &not_found);
 	}
-}
-
-/* A question to all, until the last has answered. */
-struct poll {
-	pool_located_fn fn;
-	void *context;
-	unsigned open;
-	struct pool_places places;
-};
-
-static void poll_answered(struct poll *p) {
-	if (--p->open)
-		return;
-	p->fn(p->context, &p->places);
-	free(p);
-}
-
-static void note_place(struct pool_places *places, struct upstream *u, const struct located *l) {
-	if (l->epoch > places->epoch)
-		*places = (struct pool_places){.epoch = l->epoch};
-	if (l->epoch < places->epoch || places->count == POOL_PLACES_MAX)
-		return;
-	size_t at = places->count++;
-	places->items[at] = u;
-	if (!l->replica && !(at && u->draining)) {
-		places->items[at] = places->items[0];
-		places->items[0] = u;
-	}
-}
-
-static void on_one_answer(void *context, struct upstream *u, const struct located *l) {
-	struct poll *p = context;
-	if (l->found)
-		note_place(&p->places, u, l);
-	poll_answered(p);
-}
-
-void link_pool_locate(struct link_pool *pool, const struct stream_name *name, pool_located_fn fn, void *context) {
-	struct poll *p = calloc(1, sizeof *p);
-	if (!p) {
-		fn(context, &(struct pool_places){0});
-		return;
-	}
-	*p = (struct poll){.fn = fn, .context = context, .open = 1};
-	list_each (node, &pool->upstreams) {
-		struct upstream *u = list_entry(node, struct upstream, node);
-		if (!u->up)
-			continue;
-		p->open++;
-		upstream_locate(u, name, on_one_answer, p);
-	}
-	poll_answered(p);
 }
 
 /* --- a link's messages --- */

@@ -79,7 +79,12 @@ void link_pool_fini(struct link_pool *p);
 struct located {
 	bool found;
 	bool replica; /* another node owns it, this one holds a copy */
+	bool waiting; /* for its publisher */
 	uint64_t epoch;
+	/* What the next owner of the run must know; run 0: not told. */
+	uint64_t run, number;
+	int64_t highest_us, base_us;
+	uint32_t discontinuity, target_ms, track;
 };
 typedef void (*located_fn)(void *context, struct upstream *u, const struct located *l);
 
@@ -88,17 +93,3 @@ void upstream_locate(struct upstream *u, const struct stream_name *name, located
 
 /* Forgets questions with that context: no answer comes. */
 void upstream_forget(struct upstream *u, void *context);
-
-enum { POOL_PLACES_MAX = 8 };
-
-/* Who has a name, of all that are linked: those that told its newest epoch, its owner first, unless that drains. */
-struct pool_places {
-	uint64_t epoch;
-	size_t count; /* 0: nobody has it */
-	struct upstream *items[POOL_PLACES_MAX];
-};
-typedef void (*pool_located_fn)(void *context, const struct pool_places *places);
-
-/* Asks every upstream that is up. The answer comes exactly once, perhaps within the call; also without memory (nobody).
- */
-void link_pool_locate(struct link_pool *p, const struct stream_name *name, pool_located_fn fn, void *context);

@@ -34,31 +34,50 @@ static void answer(struct question *q, struct bytes *block) {
 	worker_post(q->server->worker, &q->message);
 }
 
-static void answer_located(struct question *q, bool found, uint64_t epoch, bool waiting, bool replica) {
+/* What the stream says of its run. */
+static void fill_run(Weir__Relay__Located *out, const struct stream *s) {
+	out->run = s->run;
+	out->number = s->segment_number;
+	out->highest_us = s->highest_us;
+	out->discontinuity = s->discontinuity;
+	if (!s->tracks)
+		return;
+	out->base_us = s->tracks->base_us;
+	out->target_ms = s->tracks->target_ms;
+	for (size_t i = 0; i < s->tracks->count; i++)
+		if (s->tracks->items[i].id > out->track)
+			out->track = s->tracks->items[i].id;
+}
+
+/* `s` NULL: found above, or not at all. */
+static void answer_located(struct question *q, bool found, uint64_t epoch, const struct stream *s) {
 	Weir__Relay__Located h_body = WEIR__RELAY__LOCATED__INIT;
 	h_body.id = q->id;
 	h_body.found = found;
 	h_body.epoch = epoch;
 	h_body.node = (char *)q->server->self->id;
-	h_body.waiting = waiting;
-	h_body.replica = replica;
+	if (s) {
+		h_body.waiting = s->phase == STREAM_WAITING;
+		h_body.replica = s->replica;
+		fill_run(&h_body, s);
+	}
 	RELAY_HEADER(h, located, LOCATED);
 	answer(q, relay_pack(&h, (struct slice){0}));
 }
 
 static void on_located_above(void *context, bool found, uint64_t epoch) {
-	answer_located(context, found, epoch, false, false);
+	answer_located(context, found, epoch, NULL);
 }
 
 static void answer_locate(struct worker *home, struct message *message) {
 	struct question *q = (struct question *)message;
 	const struct stream *s = streams_find(home, &q->name);
 	if (s && stream_tellable(s))
-		answer_located(q, true, s->epoch, s->phase == STREAM_WAITING, s->replica);
+		answer_located(q, true, s->epoch, s);
 	else if (q->server->locate_above)
 		q->server->locate_above(home, &q->name, on_located_above, q);
 	else
-		answer_located(q, false, 0, false, false);
+		answer_located(q, false, 0, NULL);
 }
 
 /* The first kept sequence of the epoch; 0: none. */

@@ -187,6 +187,7 @@ static void became_live(struct stream *s) {
 static void note_mark(struct stream *s, const struct entry *e) {
 	const struct mark *m = &e->mark;
 	s->segment_number = m->number;
+	s->discontinuity = m->discontinuity;
 	s->anchor = m->anchor;
 	if (!m->tracks)
 		return;

@@ -59,6 +59,7 @@ struct stream {
 	struct tracks *tracks;   /* the newest revision in force; NULL before the first mark */
 	uint64_t segment_number; /* the newest mark's */
 	uint64_t told_number;    /* an edge: the highest number that a subscriber had of an older epoch; 0: none */
+	uint32_t discontinuity;  /* likewise */
 	int64_t highest_us;      /* highest media time of any entry */
 	struct anchor anchor;
 	struct list renditions;

@@ -70,7 +70,12 @@ class Cable:
         far = socket.socket()
         far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         far.settimeout(5)
-        far.connect(("127.0.0.1", self.target))
+        try:
+            far.connect(("127.0.0.1", self.target))
+        except OSError:  # nobody is there (yet): as without the cable
+            near.close()
+            far.close()
+            return
         for end, other in ((near, far), (far, near)):
             self.pairs[end] = other
             self.selector.register(end, selectors.EVENT_READ)

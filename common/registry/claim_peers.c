@@ -1,0 +1,31 @@
+/*
+ * claim_peers.c: a claim where no map can be asked. The linked nodes may know the name: its epoch, so that ours is
+ * above it, and its run, which goes on here.
+ */
+#include "common/registry/registry_parts.h"
+
+static void on_answer(void *context, const struct registry_location *l) {
+	struct claiming *c = context;
+	struct registry *r = c->registry;
+	struct record *k = l->found && !r->stopped ? record_get(r, &c->name) : NULL;
+	if (r->stopped)
+		return;
+	if (l->found)
+		registry_note_epoch(r->shared, l->epoch);
+	if (l->state && !l->state->waiting && c->policy == TAKEOVER_REJECT) {
+		claim_answer(c, 0, NULL, "the name is published at another origin, and ingest.second is reject");
+		return;
+	}
+	if (k && l->state && l->epoch > k->state.epoch) {
+		k->state = *l->state;
+		k->live = false;
+	}
+	claim_locally(r, c);
+}
+
+void claim_by_peers(struct registry *r, struct claiming *c) {
+	if (r->role.ask && !c->held && !c->gone_epoch)
+		r->role.ask(r->role.context, &c->name, on_answer, c);
+	else
+		claim_locally(r, c);
+}
