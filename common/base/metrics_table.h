@@ -53,7 +53,7 @@ METRIC(M_SWITCHES_FROZEN, COUNTER, "weir_standby_switches_total", "reason=\"froz
 METRIC(M_SWITCHES_API, COUNTER, "weir_standby_switches_total", "reason=\"api\"", "Streams that went on with their standby")
 METRIC(M_SWITCHES_FAILBACK, COUNTER, "weir_standby_switches_total", "reason=\"failback\"", "Streams that went on with their standby")
 METRIC(M_DRAINING, GAUGE, "weir_draining", "", "1 while the node lets what it has move to others, before it ends")
-METRIC(M_REGISTRY_UP, GAUGE, "weir_registry_connections", "", "Connections to Redis that are up: two a worker")
+METRIC(M_REGISTRY_UP, GAUGE, "weir_registry_connections", "", "Connections to Redis that are up: one a worker, and one that listens")
 METRIC(M_REGISTRY_COMMANDS, COUNTER, "weir_registry_commands_total", "", "Commands sent to Redis")
 METRIC(M_REGISTRY_ERRORS, COUNTER, "weir_registry_errors_total", "", "Errors that Redis answered with")
 /* clang-format on */

@@ -197,9 +197,10 @@ int redis_hint_read(struct redis_hint *out, struct slice payload) {
 	text[payload.size] = '\0';
 	if (strncmp(text, "stream ", 7) == 0)
 		return read_stream_hint(out, text + 7);
-	if (strncmp(text, "node ", 5) != 0)
+	if (strncmp(text, "node ", 5) != 0 || !text[5] || strlen(text + 5) >= sizeof out->origin)
 		return UV_EPROTO;
 	*out = (struct redis_hint){.kind = REDIS_HINT_NODE};
+	snprintf(out->origin, sizeof out->origin, "%s", text + 5);
 	return 0;
 }
 

@@ -70,7 +70,7 @@ struct redis_hint {
 	enum { REDIS_HINT_STREAM = 1, REDIS_HINT_NODE } kind;
 	struct stream_name name; /* of a stream, with its */
 	uint64_t epoch;          /* 0: gone */
-	char origin[160];
+	char origin[160];        /* of a stream; or the node itself */
 };
 
 /* 0 or UV_EPROTO. */

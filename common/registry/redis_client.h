@@ -20,7 +20,7 @@
 #include <hiredis/hiredis.h>
 #include <stdatomic.h>
 
-enum { REDIS_SCRIPTS_MAX = 8, REDIS_ARGUMENTS_MAX = 40, REDIS_SHA_SIZE = 41 };
+enum { REDIS_SCRIPTS_MAX = 8, REDIS_ARGUMENTS_MAX = 72, REDIS_SHA_SIZE = 41 };
 
 /* A command's answer; NULL: the connection was lost before it came. Errors come as REDIS_REPLY_ERROR. */
 typedef void (*redis_reply_fn)(void *context, const redisReply *reply);

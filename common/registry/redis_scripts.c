@@ -86,7 +86,9 @@ static const char progress[] = NOW OWNER
     "redis.call('HSET', KEYS[1], 'origin', node, 'incarnation', incarnation, 'address', address, 'epoch', epoch,\n"
     "           'heard', string.format('%.0f', now), unpack(ARGV, 8))\n"
     "redis.call('EXPIRE', KEYS[1], ttl)\n"
-    "if not mine or old[3] ~= epoch or old[4] ~= redis.call('HGET', KEYS[1], 'state') then\n"
+    /* Of a name that was not there nobody knew anything wrong; and when all of an empty map is filled again, a word to
+     * each of many listeners would cost it more than all else. */
+    "if old[1] and (not mine or old[3] ~= epoch or old[4] ~= redis.call('HGET', KEYS[1], 'state')) then\n"
     "  redis.call('PUBLISH', channel, 'stream ' .. name .. ' ' .. epoch .. ' ' .. node)\n"
     "end\n"
     "return {'ok'}\n";
@@ -128,13 +130,15 @@ static const char leave[] = "local id, incarnation, channel, nodes = unpack(ARGV
                             "redis.call('PUBLISH', channel, 'node ' .. id)\n";
 
 static const char nodes[] =
-    NOW "local found = {}\n"
-        "for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], t[1], '+inf')) do\n"
+    NOW "local found, n = {}, 0\n"
+        "local ids = ARGV[2] and {unpack(ARGV, 2)} or redis.call('ZRANGEBYSCORE', KEYS[1], t[1], '+inf')\n"
+        "for _, id in ipairs(ids) do\n"
         "  local node = redis.call('HMGET', ARGV[1] .. id, 'role', 'address', 'http', 'region', 'zone', 'version',\n"
         "                          'state', 'incarnation', 'capacity', 'busy', 'sent_bits')\n"
         "  if node[1] and node[2] then\n"
-        "    table.insert(found, id)\n"
-        "    for i = 1, 11 do table.insert(found, node[i] or '') end\n"
+        "    found[n + 1] = id\n"
+        "    for i = 1, 11 do found[n + 1 + i] = node[i] or '' end\n"
+        "    n = n + 12\n"
         "  end\n"
         "end\n"
         "return found\n";

@@ -28,8 +28,8 @@ enum redis_script {
 	SCRIPT_NODE,
 	/* Key: the node. It goes. */
 	SCRIPT_LEAVE,
-	/* Key: the set of nodes. → of each that is there: id, role, address, http, region, zone, version, state,
-	 * incarnation, capacity, busy, sent_bits. */
+	/* Key: the set of nodes. → of each that is there, of all or of those that are named: id, role, address, http,
+	 * region, zone, version, state, incarnation, capacity, busy, sent_bits. */
 	SCRIPT_NODES,
 };
 

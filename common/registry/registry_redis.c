@@ -38,7 +38,7 @@ static void complain(const char *what, const struct stream_name *name, const red
 
 /* --- a name that is not ours any more --- */
 
-static void lose(struct registry *r, struct record *k, uint64_t newer, const char *holder) {
+void redis_lose(struct registry *r, struct record *k, uint64_t newer, const char *holder) {
 	struct stream_name name = k->name;
 	uint64_t epoch = k->state.epoch;
 	registry_note_epoch(r->shared, newer);
@@ -65,7 +65,7 @@ static void on_progress_answer(void *context, const redisReply *reply) {
 	if (reply && redis_answer_progress(&answer, reply))
 		complain("redis did not take a stream's progress", &t->name, reply);
 	else if (reply && answer.lost && k && k->state.epoch == t->epoch)
-		lose(t->registry, k, answer.newer, answer.holder);
+		redis_lose(t->registry, k, answer.newer, answer.holder);
 	if (reply)
 		redis_tell_more(redis_of(t->registry));
 	free(t);
@@ -253,30 +253,6 @@ static void on_locate(struct registry *r, struct search *search) {
 		search_peers(search);
 }
 
-/* --- hints --- */
-
-static void on_stream_hint(struct registry *r, const struct redis_hint *hint) {
-	struct record *k = record_find(r, &hint->name);
-	bool own = strcmp(hint->origin, r->shared->node) == 0;
-	registry_note_epoch(r->shared, hint->epoch);
-	registry_hint(r, &hint->name);
-	if (k && !own && hint->epoch > k->state.epoch)
-		lose(r, k, hint->epoch, hint->origin);
-	if (!own && r->role.changed)
-		r->role.changed(r->role.context, &hint->name, hint->epoch);
-}
-
-static void on_message(void *context, struct slice payload) {
-	struct registry_redis *s = context;
-	struct redis_hint hint;
-	if (redis_hint_read(&hint, payload))
-		return; /* another release's: a hint may be lost */
-	if (hint.kind == REDIS_HINT_STREAM)
-		on_stream_hint(&s->base, &hint);
-	else
-		redis_nodes_hint(s);
-}
-
 /* --- up and down --- */
 
 static void on_up(void *context) {
@@ -292,20 +268,9 @@ static void on_down(void *context) {
 	claim_kept(&s->base);
 }
 
-/* What was published while nobody listened is not known: look at everything again. */
-static void on_hints_up(void *context) {
-	struct registry_redis *s = context;
-	redis_tell_all(s);
-	redis_nodes_hint(s);
-}
-
-static void on_hints_down(void *context) {
-	(void)context; /* hints may be lost at any time */
-}
-
 /* --- where it is --- */
 
-static void on_find(void *context, struct redis_client *c) {
+void redis_find(void *context, struct redis_client *c) {
 	struct registry_redis *s = context;
 	if (redis_config_of(s)->registry_sentinels.count)
 		redis_sentinels_find(&s->sentinels, c);
@@ -319,7 +284,8 @@ static void on_switch(void *context, const char *master) {
 	if (s->base.worker->index == 0)
 		log_info("redis: another server is the master now", log_str("redis", master));
 	redis_client_move(&s->commands, why);
-	redis_client_move(&s->hints, why);
+	if (s->base.worker->index == 0)
+		redis_client_move(&s->hints, why);
 }
 
 static void on_unusable(void *context, const char *why) {
@@ -333,9 +299,7 @@ static void on_unusable(void *context, const char *why) {
 }
 
 static const struct redis_client_ops commands_ops = {
-    .on_up = on_up, .on_down = on_down, .find = on_find, .on_unusable = on_unusable};
-static const struct redis_client_ops hints_ops = {
-    .on_up = on_hints_up, .on_down = on_hints_down, .on_message = on_message, .find = on_find};
+    .on_up = on_up, .on_down = on_down, .find = redis_find, .on_unusable = on_unusable};
 
 static bool is_up(const struct registry *r, const char **why, bool *ever) {
 	const struct registry_redis *s = (const struct registry_redis *)r;
@@ -362,8 +326,8 @@ int registry_redis_start(struct registry *r) {
 		err = redis_client_init(&s->commands, r->worker, &options, &commands_ops, s);
 	options.scripts = NULL;
 	options.channel = s->channel;
-	if (!err)
-		err = redis_client_init(&s->hints, r->worker, &options, &hints_ops, s);
+	if (!err && r->worker->index == 0)
+		err = redis_client_init(&s->hints, r->worker, &options, &redis_hints_ops, s);
 	if (!err)
 		err = redis_tell_start(s);
 	return err;

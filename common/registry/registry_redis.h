@@ -1,6 +1,7 @@
 /*
  * registry_redis.h: the backend in Redis, for registry_redis*.c alone: registry_redis.c has the streams,
- * registry_redis_tell.c when they are told, registry_redis_nodes.c the nodes.
+ * registry_redis_tell.c when they are told, registry_redis_hints.c what is heard of them, registry_redis_nodes.c this
+ * node, registry_redis_list.c the others.
  */
 #pragma once
 
@@ -11,25 +12,38 @@ enum { NUMBER_SIZE = 24, NODE_ADDRESS_SIZE = 300 };
 
 enum { NODE_TTL_S = 10 }; /* how long the map remembers a node that is not heard of */
 
+enum { REDIS_IDS_MAX = 64, REDIS_ID_SIZE = 160 };
+
+/* Some nodes' ids. */
+struct redis_ids {
+	size_t count;
+	char texts[REDIS_IDS_MAX][REDIS_ID_SIZE];
+};
+
 struct registry_redis {
-	struct registry base; /* first */
-	struct redis_client commands, hints;
-	struct redis_sentinels sentinels; /* if the configuration names some */
-	struct timer look;                /* which streams were not told for long */
-	bool untold;                      /* there may be streams to tell */
+	struct registry base;                /* first */
+	struct redis_client commands, hints; /* hints: worker 0's alone */
+	struct redis_sentinels sentinels;    /* if the configuration names some */
+	struct timer look;                   /* which streams were not told for long */
+	bool untold;                         /* there may be streams to tell */
 	char prefix[64], channel[80], incarnation[NUMBER_SIZE];
 	char address[NODE_ADDRESS_SIZE]; /* of this node's relay, as others reach it */
 
-	/* registry_redis_nodes.c's own; worker 0 alone announces and reads. */
+	/* registry_redis_nodes.c's own; worker 0 alone announces. */
 	char http_address[NODE_ADDRESS_SIZE];
-	char nodes_key[80], node_prefix[80];
-	struct timer announce;       /* that this node is there */
-	struct timer nodes;          /* read the list of nodes again */
-	bool reading_nodes, refused; /* refused: the announcement, by Redis */
-	bool nodes_soon;             /* the timer is set by a hint */
-	uint64_t settled_ms;         /* loop time before which the list may not be whole */
-	int64_t sent_bytes;          /* M_SOCKET_SENT when it was announced last */
+	char node_prefix[80];
+	struct timer announce; /* that this node is there */
+	bool refused;          /* the announcement, by Redis */
+	int64_t sent_bytes;    /* M_SOCKET_SENT when it was announced last */
 	uint64_t sent_ms;
+
+	/* registry_redis_list.c's own. */
+	char nodes_key[80];
+	struct timer whole, some; /* the whole list, or those that were named, are read again */
+	struct redis_ids hinted;  /* who was named */
+	bool whole_wanted;        /* sooner than it would be read */
+	uint64_t settled_ms;      /* loop time before which the list may not be whole */
+	uint64_t whole_after_ms;  /* and before which it is not read again */
 };
 
 static inline struct registry_redis *redis_of(struct registry *r) {
@@ -43,12 +57,9 @@ static inline const struct config_node *redis_config_of(const struct registry_re
 /* Before anything else. */
 void redis_nodes_init(struct registry_redis *s, struct worker *w);
 
-/* Redis can be used: finds the node's addresses, says that it is there, reads the list. */
+/* Redis can be used: finds the node's addresses, says that it is there, has the list read. */
 void redis_nodes_up(struct registry_redis *s);
 void redis_nodes_down(struct registry_redis *s);
-
-/* The list may have changed. */
-void redis_nodes_hint(struct registry_redis *s);
 
 /* Says what is new of this node. */
 void redis_nodes_announce(struct registry *r);
@@ -68,3 +79,22 @@ void redis_tell_more(struct registry_redis *s);
 
 /* The stream was sent just now. */
 void redis_told(struct registry_redis *s, struct record *k);
+
+/* Another origin has the name: this node lets go of it, and its role is told. */
+void redis_lose(struct registry *r, struct record *k, uint64_t newer, const char *holder);
+
+/* For redis_client_ops.find; `context` is the struct registry_redis. */
+void redis_find(void *context, struct redis_client *c);
+
+/* What the subscription does. */
+extern const struct redis_client_ops redis_hints_ops;
+
+/* Before anything else of the list. */
+void redis_list_init(struct registry_redis *s, struct worker *w);
+
+/* Redis can be used, or hints may have been missed: all is read. And when it cannot be used, and at the end. */
+void redis_list_up(struct registry_redis *s);
+void redis_list_down(struct registry_redis *s);
+
+/* There is news of that node. */
+void redis_list_hint(struct registry_redis *s, const char *id);

@@ -1,15 +1,11 @@
 /*
- * registry_redis_nodes.c: the nodes in Redis: this one says each second that it is there and how busy it is, and the
- * list of all is read now and then, and when somebody hints that it has changed.
+ * registry_redis_nodes.c: this node in Redis: it says each second that it is there and how busy it is.
  */
-#include "common/registry/node_list.h"
-#include "common/registry/redis_answer.h"
 #include "common/registry/redis_scripts.h"
 #include "common/registry/registry_redis.h"
 
 #include "common/base/logger.h"
 #include "common/base/metrics.h"
-#include "common/base/random.h"
 #include "common/loop/limits.h"
 
 #include <inttypes.h>
@@ -18,19 +14,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum {
-	NODE_EVERY_MS = 1000,
-	NODES_MAX = 4096,
-	/* When the list is read: so often, but where there are many nodes less often, so that what Redis does for all of
-	 * them grows with their number and not with its square. */
-	NODES_EVERY_MS = 5000,
-	EVERY_PER_NODE_MS = 50,
-	/* And soon after a hint; many that hear it do not ask all at once. */
-	NODES_SOON_MS = 20,
-	SOON_PER_NODE_MS = 2,
-	/* Redis that was away may be empty: before this time not all nodes have said again that they are there. */
-	NODES_SETTLE_MS = 2000,
-};
+enum { NODE_EVERY_MS = 1000 };
 
 static bool is_announcer(const struct registry_redis *s) {
 	return s->base.worker->index == 0;
@@ -111,61 +95,12 @@ static void on_announce(struct timer *t) {
 	redis_nodes_announce(&list_entry(t, struct registry_redis, announce)->base);
 }
 
-/* --- all nodes --- */
-
-static void on_nodes_answer(void *context, const redisReply *reply) {
-	struct registry_redis *s = context;
-	s->reading_nodes = false;
-	size_t most = reply ? redis_answer_nodes_count(reply) : 0;
-	if (s->base.stopped || !reply || most > NODES_MAX)
-		return;
-	struct registry_node *nodes = calloc(most + 1, sizeof *nodes);
-	int count = nodes ? redis_answer_nodes(nodes, most, reply) : UV_ENOMEM;
-	struct node_list *list = count >= 0 ? node_list_copy(nodes, (size_t)count) : NULL;
-	if (list)
-		node_list_share(&s->base, list);
-	node_list_unref(&list);
-	free(nodes); /* without memory, or an answer: the next reading tells */
-}
-
-static size_t nodes_known(const struct registry_redis *s) {
-	return s->base.nodes ? s->base.nodes->count : 0;
-}
-
-static void read_nodes_in(struct registry_redis *s, uint64_t ms) {
-	if (timer_start(&s->nodes, ms))
-		log_error("nodes are not read from redis any more: out of memory");
-}
-
-static void on_read_nodes(struct timer *t) {
-	struct registry_redis *s = list_entry(t, struct registry_redis, nodes);
-	const char *arguments[] = {s->node_prefix};
-	uint64_t every = nodes_known(s) * EVERY_PER_NODE_MS;
-	s->nodes_soon = false;
-	if (!s->reading_nodes)
-		s->reading_nodes = redis_run(&s->commands, SCRIPT_NODES, s->nodes_key, 1, arguments, on_nodes_answer, s) == 0;
-	every = every > NODES_EVERY_MS ? every : NODES_EVERY_MS;
-	read_nodes_in(s, every - random_below(every / 4));
-}
-
-void redis_nodes_hint(struct registry_redis *s) {
-	uint64_t now = worker_now_ms(s->base.worker),
-	         ms = NODES_SOON_MS + random_below(1 + nodes_known(s) * SOON_PER_NODE_MS);
-	if (!is_announcer(s) || s->nodes_soon)
-		return;
-	s->nodes_soon = true;
-	if (now + ms < s->settled_ms)
-		ms = s->settled_ms - now;
-	read_nodes_in(s, ms);
-}
-
 /* --- life --- */
 
 void redis_nodes_init(struct registry_redis *s, struct worker *w) {
-	snprintf(s->nodes_key, sizeof s->nodes_key, "%snodes", s->prefix);
 	snprintf(s->node_prefix, sizeof s->node_prefix, "%snode:", s->prefix);
 	timer_init(&s->announce, w, on_announce);
-	timer_init(&s->nodes, w, on_read_nodes);
+	redis_list_init(s, w);
 }
 
 void redis_nodes_up(struct registry_redis *s) {
@@ -174,17 +109,13 @@ void redis_nodes_up(struct registry_redis *s) {
 	find_address(s, c->http_advertise, c->http_listen, s->http_address);
 	if (!is_announcer(s))
 		return;
-	if (s->base.nodes)
-		s->settled_ms = worker_now_ms(s->base.worker) + NODES_SETTLE_MS;
 	redis_nodes_announce(&s->base);
-	redis_nodes_hint(s);
+	redis_list_up(s);
 }
 
 void redis_nodes_down(struct registry_redis *s) {
-	s->reading_nodes = false;
 	timer_stop(&s->announce);
-	timer_stop(&s->nodes);
-	s->nodes_soon = false;
+	redis_list_down(s);
 }
 
 static void leave(struct registry_redis *s) {
@@ -196,7 +127,7 @@ static void leave(struct registry_redis *s) {
 
 void redis_nodes_stop(struct registry_redis *s) {
 	timer_stop(&s->announce);
-	timer_stop(&s->nodes);
+	redis_list_down(s);
 	if (is_announcer(s))
 		leave(s);
 }

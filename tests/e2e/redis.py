@@ -48,6 +48,14 @@ class Redis:
             connection.sendall(_request(*words))
             return _read(file)
 
+    def role(self):
+        """master or slave; None while it does not say, as when its role just changes."""
+        try:
+            answer = self.command("ROLE")
+        except OSError:
+            return None
+        return answer[0] if isinstance(answer, list) else None
+
     def hash(self, key):
         """{field: text}"""
         flat = self.command("HGETALL", key)
@@ -61,6 +69,8 @@ def _request(*words):
 
 def _read(file):
     line = file.readline()
+    if not line:
+        raise ConnectionError("redis closed the connection")
     kind, rest = line[:1], line[1:-2].decode()
     if kind in b"+-":
         return rest

@@ -63,4 +63,4 @@ class Watched:
         return self.master.hash(key)
 
     def wait_master(self, server, timeout=30):
-        wait_until(lambda: self.master is server and server.command("ROLE")[0] == "master", timeout, f"{server.name} is the master")
+        wait_until(lambda: self.master is server and server.role() == "master", timeout, f"{server.name} is the master")

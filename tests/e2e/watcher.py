@@ -1,60 +1,32 @@
-"""A player of HLS that follows a stream in a thread of its own and notes everything that a viewer would notice."""
+"""A viewer that notes when frames come, whatever the test does meanwhile."""
 import threading
-import time
-from urllib.parse import urljoin
 
-import hls
+import rtmp
 
 
 class Watcher:
-    """Follows the video's playlist and fetches each segment once. `failures` has every request that was not answered
-    as it should be, `segments` (number, seconds of the media, when it was there). With `new_runs` the numbers may jump
-    forward, where a stream begins anew."""
+    """A viewer in a thread of its own that notes when frames came."""
 
-    def __init__(self, place, name="live/cam1", new_runs=False):
-        self.player, self.new_runs = hls.Player(place, name), new_runs
-        self.failures, self.segments = [], []
+    def __init__(self, port, name="cam1"):
+        self.client = rtmp.Client(port).play(name)
+        self.arrivals = [self.client.next_frame(10).arrival]
+        self.failure = None
         self.stopping = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
-    def close(self):
-        self.stopping.set()
-        self.thread.join(60)
-        assert not self.thread.is_alive(), "the watcher hangs"
-
     def _run(self):
         try:
-            path = self.player.tracks(timeout=30)["v"]
+            while not self.stopping.is_set():
+                self.arrivals.append(self.client.next_frame(10).arrival)
         except (OSError, AssertionError) as why:
-            self.failures.append(f"the beginning: {why!r}")
-            return
-        newest = None
-        while not self.stopping.is_set():
-            try:
-                newest = self._reload(path, newest)
-            except (OSError, AssertionError) as why:
-                self.failures.append(f"{time.monotonic():.3f}: {why!r}")
-                self.stopping.wait(0.5)
+            self.failure = why
 
-    def _reload(self, path, newest):
-        query = "" if newest is None else f"_HLS_msn={newest + 1}"
-        playlist = self.player.media(path, query, timeout=30)
-        for segment in playlist.segments if newest is not None else playlist.segments[-1:]:
-            if newest is not None and segment.msn <= newest:
-                continue
-            assert newest is None or self.new_runs or segment.msn == newest + 1, f"{newest} is followed by {segment.msn}"
-            if not segment.gap:
-                self.player.fetch(path, urljoin(path, segment.uri), timeout=30)
-                self.segments.append((segment.msn, segment.duration, time.monotonic()))
-            newest = segment.msn
-        if playlist.last < (newest or 0):
-            raise AssertionError(f"the playlist went back from {newest} to {playlist.last}")
-        if query and playlist.last <= newest - 1:
-            self.stopping.wait(0.2)
-        return newest
-
-    def longest_wait(self):
-        """The longest time between the arrivals of two segments that follow each other."""
-        times = [at for _, _, at in self.segments]
-        return max(b - a for a, b in zip(times, times[1:]))
+    def longest_gap(self):
+        """Of all that it saw, in seconds. It ends."""
+        self.stopping.set()
+        self.thread.join(20)
+        self.client.close()
+        assert self.failure is None, self.failure
+        assert [status["code"] for status in self.client.statuses] == ["NetStream.Play.Reset", "NetStream.Play.Start"]
+        return max(b - a for a, b in zip(self.arrivals, self.arrivals[1:]))

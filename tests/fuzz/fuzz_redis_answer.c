@@ -31,8 +31,8 @@ static void check(const redisReply *reply) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	struct redis_hint hint;
-	if (redis_hint_read(&hint, (struct slice){data, size}) == 0 && hint.kind == REDIS_HINT_STREAM)
-		assert(*hint.name.text && *hint.origin);
+	if (redis_hint_read(&hint, (struct slice){data, size}) == 0)
+		assert(*hint.origin && (hint.kind == REDIS_HINT_NODE || *hint.name.text));
 	char master[REDIS_PLACE_SIZE];
 	if (redis_switch_read(master, (struct slice){data, size}, "mymaster") == 0)
 		assert(strchr(master, ':'));
