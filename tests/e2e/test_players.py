@@ -1,0 +1,50 @@
+"""HLS and DASH by players that others wrote, for some seconds; for a minute by `tests/run --seconds 60 e2e`.
+
+GStreamer plays no DASH here: up to 1.22 at least, both of its demuxers lose their place in a SegmentTimeline whose beginning has moved,
+each time that the manifest is updated (gst_mpd_client_stream_seek adds the start of the first segment to the wanted time)."""
+import os
+import shutil
+
+import hls
+import pytest
+import vlc
+from process import wait_until
+
+SECONDS = int(os.environ.get("WEIR_SECONDS", "5"))
+RATE = 30
+
+
+@pytest.fixture
+def live(cluster, encoder):
+    made = cluster(origin={"package.segment": "1s", "package.part": "200ms"})
+    encoder(made.origin.rtmp_port)
+    player = hls.Player(made.edge)
+    path = player.tracks()["v"]
+    wait_until(lambda: len(player.media(path).segments) >= 4, 20, "four segments")
+    return made
+
+
+@pytest.mark.skipif(not shutil.which("gst-launch-1.0"), reason="GStreamer is not installed (deploy/packages test)")
+@pytest.mark.parametrize("path", ["index.m3u8", "ts/index.m3u8"])
+def test_gstreamer_plays(live, children, path):
+    """So many seconds of pictures, by the clock, and no error."""
+    url = f"http://127.0.0.1:{live.edge.http_port}/live/cam1/{path}"
+    player = children.start("gst", ["gst-launch-1.0", "-q", "playbin3", f"uri={url}", "flags=0x1", "audio-sink=fakesink",
+                                    f"video-sink=fakesink num-buffers={SECONDS * RATE} sync=true"])
+    assert player.wait(55 + SECONDS * 1.5) == 0, player.text()
+    assert "ERROR" not in player.text()
+
+
+@pytest.mark.skipif(bool(vlc.missing()), reason=vlc.missing())
+@pytest.mark.parametrize("path", ["index.m3u8", "ts/index.m3u8", "manifest.mpd"])
+def test_vlc_plays(live, children, path):
+    player = vlc.Vlc(children, f"http://127.0.0.1:{live.edge.http_port}/live/cam1/{path}")
+    try:
+        began = wait_until(lambda: player.statistics().get("frames displayed"), 30, "the first picture")
+        wanted = began + SECONDS * RATE
+        wait_until(lambda: player.statistics()["frames displayed"] >= wanted, 10 + SECONDS * 1.5, f"{SECONDS} s of pictures")
+        seen = player.statistics()
+        assert seen["frames lost"] <= seen["frames displayed"] / 10
+        assert seen["discontinuities"] == 0
+    finally:
+        player.close()
