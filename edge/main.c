@@ -139,6 +139,7 @@ static const struct http_route routes[] = {
     {HTTP_GET_METHOD, "/{app}/{name}.ts", viewer_stream_ts},
     {HTTP_GET_METHOD, "/{app}/{name}/index.m3u8", viewer_http_multivariant},
     {HTTP_GET_METHOD, "/{app}/{name}/manifest.mpd", viewer_http_manifest},
+    {HTTP_GET_METHOD, "/{app}/{name}/steering.json", viewer_http_steering},
     {HTTP_GET_METHOD, "/{app}/{name}/{track}/index.m3u8", viewer_http_playlist},
     {HTTP_GET_METHOD, "/{app}/{name}/{track}/{epoch}/{file}", viewer_http_media},
 };

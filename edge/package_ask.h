@@ -16,6 +16,7 @@
 
 #include "common/base/list.h"
 #include "common/base/name.h"
+#include "common/base/pathway.h"
 #include "common/base/random.h"
 #include "common/loop/conn.h"
 #include "common/package/hls_reload.h"
@@ -25,6 +26,7 @@
 enum package_what {
 	PACKAGE_MULTIVARIANT, /* index.m3u8 */
 	PACKAGE_PLAYLIST,     /* TRACK/index.m3u8 */
+	PACKAGE_STEERING,     /* steering.json */
 	PACKAGE_MANIFEST,     /* manifest.mpd */
 	PACKAGE_MEDIA,        /* what a segment's name stands for */
 };
@@ -43,7 +45,8 @@ struct package_question {
 	char session[RANDOM_ID_SIZE];  /* as the URL has it; "" */
 	char remote[ADDRESS_TEXT_MAX]; /* who asks, for sessions that have no key */
 	char agent[PACKAGE_AGENT_SIZE];
-	bool silent; /* the head alone is asked for: nobody watches by that */
+	char base[PATHWAY_ID_MAX + 1]; /* of PACKAGE_STEERING: the pathway whose URIs the player has; "": this edge's */
+	bool silent;                   /* the head alone is asked for: nobody watches by that */
 };
 
 enum package_cache {

@@ -3,8 +3,6 @@
 #include "common/base/clock.h"
 #include "common/base/name.h"
 #include "common/base/random.h"
-#include "common/package/dash.h"
-#include "common/package/hls.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +35,7 @@ static void finish(struct packaging *p, struct package_ask *a, const struct pack
 	package_answer(a, answer);
 }
 
-static void refuse(struct packaging *p, struct package_ask *a, int status, const char *code, const char *message) {
+void packaging_refuse(struct packaging *p, struct package_ask *a, int status, const char *code, const char *message) {
 	finish(p, a, &(struct package_answer){.status = status, .code = code, .message = message});
 }
 
@@ -45,11 +43,11 @@ void packaging_overdue(struct packaging *p, struct package_ask *a) {
 	if (a->begun)
 		finish(p, a, &(struct package_answer){.status = 200, .broken = true});
 	else if (p->phase == PACKAGING_WAITING)
-		refuse(p, a, 404, "stream_not_found", "nobody publishes this stream");
+		packaging_refuse(p, a, 404, "stream_not_found", "nobody publishes this stream");
 	else if (a->question.what == PACKAGE_MEDIA)
-		refuse(p, a, 404, "not_found", "that did not come in time");
+		packaging_refuse(p, a, 404, "not_found", "that did not come in time");
 	else
-		refuse(p, a, 503, "stalled", "nothing new has come for three target durations");
+		packaging_refuse(p, a, 503, "stalled", "nothing new has come for three target durations");
 }
 
 /* --- texts --- */
@@ -91,7 +89,11 @@ static void text_keep(struct packaging *p, const struct package_question *q, str
 static int write_text(struct packaging *p, const struct package_question *q, struct buffer *out) {
 	struct hls_options hls = {.low_latency = true, .skip = q->reload.skip};
 	if (q->what == PACKAGE_MANIFEST) {
-		struct dash_options dash = {.low_latency = true, .now_us = clock_wall_us(), .time_url = "/time"};
+		struct packaging_steering steering;
+		struct dash_options dash = {.low_latency = true,
+		                            .now_us = clock_wall_us(),
+		                            .time_url = "/time",
+		                            .steering = packaging_steer_dash(p, &steering)};
 		return dash_write(p->store, &dash, out);
 	}
 	if (strcmp(q->track, PACKAGE_TS) == 0)
@@ -103,13 +105,17 @@ static uint64_t hash_of(const struct bytes *text) {
 	return name_hash((const char *)text->data, text->size);
 }
 
+static const char *type_of(enum package_what what) {
+	if (what == PACKAGE_STEERING)
+		return "application/json";
+	return what == PACKAGE_MANIFEST ? "application/dash+xml" : "application/vnd.apple.mpegurl";
+}
+
 static void answer_text(struct packaging *p, struct package_ask *a, struct bytes *text, uint64_t hash,
                         enum package_cache cache) {
-	const struct package_question *q = &a->question;
 	struct conn_slice slice = {text->data, text->size, text};
 	struct package_answer answer = {.status = 200,
-	                                .content_type = q->what == PACKAGE_MANIFEST ? "application/dash+xml"
-	                                                                            : "application/vnd.apple.mpegurl",
+	                                .content_type = type_of(a->question.what),
 	                                .cache = cache,
 	                                .target_ms = target_ms(p),
 	                                .slices = &slice,
@@ -124,15 +130,24 @@ static bool answer_error(struct packaging *p, struct package_ask *a, int error) 
 	case UV_EAGAIN:
 		return false;
 	case UV_ENOENT:
-		refuse(p, a, 404, "track_not_found", "the stream has no such track");
+		packaging_refuse(p, a, 404, "track_not_found", "the stream has no such track");
 		return true;
 	case UV_ENOTSUP:
-		refuse(p, a, 404, "not_supported", "no track of the stream can go into MPEG-TS");
+		packaging_refuse(p, a, 404, "not_supported", "no track of the stream can go into MPEG-TS");
 		return true;
 	default:
-		refuse(p, a, 503, "out_of_memory", "out of memory");
+		packaging_refuse(p, a, 503, "out_of_memory", "out of memory");
 		return true;
 	}
+}
+
+void packaging_answer_text(struct packaging *p, struct package_ask *a, struct bytes *text, int error,
+                           enum package_cache cache) {
+	if (text)
+		answer_text(p, a, text, hash_of(text), cache);
+	else
+		answer_error(p, a, error ? error : UV_ENOMEM);
+	bytes_unref(&text);
 }
 
 static void look_at_text(struct packaging *p, struct package_ask *a, enum package_cache cache) {
@@ -174,7 +189,7 @@ static void look_at_playlist(struct packaging *p, struct package_ask *a) {
 	case HLS_WAIT:
 		return;
 	case HLS_REFUSE:
-		refuse(p, a, 400, "bad_directive", reason);
+		packaging_refuse(p, a, 400, "bad_directive", reason);
 		return;
 	default:
 		look_at_text(p, a, q->reload.has_msn ? PACKAGE_CACHE_BLOCKED : PACKAGE_CACHE_RELOAD);
@@ -185,23 +200,20 @@ static void look_at_playlist(struct packaging *p, struct package_ask *a) {
 static void look_at_multivariant(struct packaging *p, struct package_ask *a) {
 	char query[RANDOM_ID_SIZE + 10] = "";
 	struct hls_options o = {.low_latency = true, .query = query};
+	struct packaging_steering steering;
 	struct buffer b;
 	if (p->config->edge_session_urls) {
 		if (!a->question.session[0])
 			random_id(a->question.session);
 		snprintf(query, sizeof query, "session=%s", a->question.session);
 	}
+	o.steering = packaging_steer(p, query, &steering);
 	buffer_init(&b, 0);
 	segment_store_publish(p->store);
 	int err = hls_multivariant_write(p->store, &o, &b);
 	struct bytes *text = err ? NULL : buffer_take(&b);
 	buffer_fini(&b);
-	if (text)
-		answer_text(p, a, text, hash_of(text),
-		            p->config->edge_session_urls ? PACKAGE_CACHE_NEVER : PACKAGE_CACHE_RELOAD);
-	else
-		answer_error(p, a, err ? err : UV_ENOMEM);
-	bytes_unref(&text);
+	packaging_answer_text(p, a, text, err, p->config->edge_session_urls ? PACKAGE_CACHE_NEVER : PACKAGE_CACHE_RELOAD);
 }
 
 /* --- media --- */
@@ -275,7 +287,7 @@ static void look_at_media(struct packaging *p, struct package_ask *a) {
 			grow(p, a);
 		return;
 	default:
-		refuse(p, a, 404, "not_found", "there is no such segment, or not any more");
+		packaging_refuse(p, a, 404, "not_found", "there is no such segment, or not any more");
 	}
 }
 
@@ -288,6 +300,9 @@ void packaging_look(struct packaging *p, struct package_ask *a) {
 		break;
 	case PACKAGE_PLAYLIST:
 		look_at_playlist(p, a);
+		break;
+	case PACKAGE_STEERING:
+		packaging_look_at_steering(p, a);
 		break;
 	case PACKAGE_MANIFEST:
 		look_at_text(p, a, PACKAGE_CACHE_RELOAD);

@@ -1,6 +1,6 @@
 /*
  * packaging_parts.h: the packaging's parts. Internal: packaging.c (life, the log, what is fetched), packaging_answer.c
- * (what asks are answered).
+ * (what asks are answered), packaging_steering.c (which edges they are told of).
  */
 #pragma once
 
@@ -8,10 +8,13 @@
 #include "edge/packaging.h"
 
 #include "common/base/hash.h"
+#include "common/package/dash.h"
+#include "common/package/hls.h"
 #include "common/package/packager.h"
 #include "common/relay/fetch.h"
 #include "common/stream/mirror.h"
 #include "common/stream/stream.h"
+#include "edge/pathways.h"
 
 enum packaging_phase { PACKAGING_WAITING, PACKAGING_HISTORY, PACKAGING_LIVE, PACKAGING_ENDED };
 
@@ -62,3 +65,30 @@ uint64_t packaging_patience_ms(const struct packaging *p);
 
 /* Forgets the texts. */
 void packaging_forget_texts(struct packaging *p);
+
+/* The text is the ask's answer; takes the reference. NULL: what `error` says is. */
+void packaging_answer_text(struct packaging *p, struct package_ask *a, struct bytes *text, int error,
+                           enum package_cache cache);
+
+/* The ask is answered by an error. */
+void packaging_refuse(struct packaging *p, struct package_ask *a, int status, const char *code, const char *message);
+
+/* --- packaging_steering.c --- */
+
+/* A text and what it is made of. */
+struct packaging_steering {
+	struct hls_steering hls;
+	struct dash_steering dash;
+	struct steering_pathways pathways;
+	char uri[256], pathway[PATHWAY_ID_MAX + 1];
+};
+
+/* What the multivariant playlist says of steering, with the query that its URIs have; NULL: it is off. */
+const struct hls_steering *packaging_steer(const struct packaging *p, const char *query,
+                                           struct packaging_steering *out);
+
+/* The same for the MPD, which is all players' alike. */
+const struct dash_steering *packaging_steer_dash(const struct packaging *p, struct packaging_steering *out);
+
+/* Answers an ask for the steering manifest, or leaves it where it waits. */
+void packaging_look_at_steering(struct packaging *p, struct package_ask *a);

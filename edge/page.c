@@ -11,10 +11,14 @@
 #include <uv.h>
 
 /* Nothing of another host, no script or style within the pages; pictures come out of a media source. */
-#define PAGE_HEADERS                                                                                                   \
+#define PAGE_HEADERS(more)                                                                                             \
 	"Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\nReferrer-Policy: same-origin\r\n"                   \
-	"Content-Security-Policy: default-src 'self'; media-src 'self' blob:; img-src 'self' data:; object-src 'none'; "   \
-	"base-uri 'none'; form-action 'self'\r\n"
+	"Content-Security-Policy: default-src 'self'; " more                                                               \
+	"media-src 'self' blob:; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'\r\n"
+
+static const char page_headers[] = PAGE_HEADERS("");
+/* Where players are steered to other edges, those are asked too. */
+static const char steered_headers[] = PAGE_HEADERS("connect-src http: https:; ");
 
 /* --- the files --- */
 
@@ -56,7 +60,7 @@ struct assets *page_read(const struct config *config) {
 
 /* --- answers --- */
 
-static void serve(struct http_exchange *x, const char *name) {
+static void serve(struct http_exchange *x, const char *name, const char *headers) {
 	const struct edge *e = x->server->owner;
 	const struct assets *all = e->base.node->shared;
 	const struct asset *a = all ? assets_find(all, name) : NULL;
@@ -70,7 +74,7 @@ static void serve(struct http_exchange *x, const char *name) {
 	const struct conn_slice whole = {a->plain->data, a->plain->size, a->plain};
 	http_respond_blocks(x, &(struct http_response){.status = 200,
 	                                               .content_type = a->content_type,
-	                                               .headers = PAGE_HEADERS,
+	                                               .headers = headers,
 	                                               .etag = a->etag,
 	                                               .compressible = true,
 	                                               .gzip = a->gzip,
@@ -79,11 +83,11 @@ static void serve(struct http_exchange *x, const char *name) {
 }
 
 static void serve_list(struct http_exchange *x) {
-	serve(x, "list.html");
+	serve(x, "list.html", page_headers);
 }
 
 static void serve_file(struct http_exchange *x) {
-	serve(x, x->params[0]);
+	serve(x, x->params[0], page_headers);
 }
 
 static bool is_stream(const struct http_exchange *x) {
@@ -91,9 +95,14 @@ static bool is_stream(const struct http_exchange *x) {
 	return stream_name_make(&name, x->params[0], strlen(x->params[0]), x->params[1], strlen(x->params[1])) == 0;
 }
 
+static bool is_steered(const struct http_exchange *x) {
+	const struct edge *e = x->server->owner;
+	return config_app(e->base.node->config, x->params[0], strlen(x->params[0]))->edge_steering;
+}
+
 static void serve_player(struct http_exchange *x) {
 	if (is_stream(x))
-		serve(x, "index.html");
+		serve(x, "index.html", is_steered(x) ? steered_headers : page_headers);
 	else
 		http_respond_error(x, 404, "not_found", "that is no name of a stream");
 }

@@ -236,6 +236,16 @@ void viewer_http_manifest(struct http_exchange *x) {
 		ask(x, &q);
 }
 
+void viewer_http_steering(struct http_exchange *x) {
+	struct package_question q;
+	if (!question_of(x, PACKAGE_STEERING, &q))
+		return;
+	q.silent = true; /* who watches asks for playlists too */
+	if (query_get(x->query, "pathway", q.base, sizeof q.base) < 0 || !pathway_id_valid(q.base))
+		q.base[0] = '\0';
+	ask(x, &q);
+}
+
 static bool track_of(struct http_exchange *x, struct package_question *q) {
 	if (strlen(x->params[2]) < sizeof q->track && name_valid(x->params[2], strlen(x->params[2]))) {
 		copy(q->track, sizeof q->track, x->params[2]);

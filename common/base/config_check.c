@@ -1,4 +1,5 @@
 #include "common/base/config_build.h"
+#include "common/base/pathway.h"
 
 #include <string.h>
 
@@ -127,12 +128,28 @@ static void check_redirect(struct config_build *b) {
 		config_mistake(b, NULL, "node.drain_redirect: must be rtmp://HOST:PORT or rtmps://HOST:PORT, without a path");
 }
 
+static void check_pathways(struct config_build *b) {
+	const struct config_list *list = &b->config->node.edge_pathways;
+	for (size_t i = 0; i < list->count; i++) {
+		const char *equals = strchr(list->items[i], '=');
+		size_t size = equals ? (size_t)(equals - list->items[i]) : 0;
+		char id[PATHWAY_ID_MAX + 1] = "";
+		if (size <= PATHWAY_ID_MAX)
+			memcpy(id, list->items[i], size);
+		if (!pathway_id_valid(id) || !pathway_url_valid(equals + 1))
+			config_mistake(b, NULL,
+			               "edge.pathways: found %s, expected ID=URL, e.g. edge2=https://edge2.example.com:8443",
+			               list->items[i]);
+	}
+}
+
 void config_check(struct config_build *b) {
 	const struct config_node *n = &b->config->node;
 	check_redis(b);
 	check_secret(b);
 	check_listeners(b);
 	check_redirect(b);
+	check_pathways(b);
 	if (*n->https_listen && n->https_certificates.count == 0)
 		config_mistake(b, NULL, "https.certificates: is needed where https.listen is set");
 	if (n->relay_dead_after <= n->relay_ping_interval)

@@ -87,5 +87,7 @@ CONFIG_APP(duration,   edge, linger, EDGE, "10s", 0, 3600000, "", "How long a st
 CONFIG_APP(duration,   edge, merge, EDGE, "adaptive", 0, 500, "adaptive", "How long frames to RTMP and HTTP-FLV viewers wait for each other, to leave in one write. 0: each leaves at once; adaptive: at once while the worker has time, up to edge.merge_max as it gets busy")
 CONFIG_APP(duration,   edge, merge_max, EDGE, "350ms", 0, 500, "", "Longest that frames wait for each other when edge.merge is adaptive")
 CONFIG_APP(duration,   edge, history, EDGE, "0s", 0, 3600000, "", "Media a new RTMP or HTTP-FLV viewer begins with. 0: from the newest keyframe")
+CONFIG_NODE(strings,   edge, pathways, EDGE, "", 0, 0, "empty", "Edges that players may be steered to, ID=URL each, this one too if others are to be told of it (its ID is its node.id). Empty: those that the registry knows, by http")
+CONFIG_APP(bool,       edge, steering, EDGE, "false", 0, 0, "", "Playlists tell players of the other edges (content steering), which they go on with when this one dies or drains")
 CONFIG_APP(bool,       edge, session_urls, EDGE, "true", 0, 0, "", "HLS playlists carry a session's key, by which viewers are counted. false: they are counted by address and agent, and caches may share the multivariant playlist")
 /* clang-format on */

@@ -1,4 +1,5 @@
 #include "common/package/dash_parts.h"
+#include "common/package/steering.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -125,6 +126,29 @@ static void put_service(struct dash *d, const struct dash_periods *p) {
 	              reference, target_ms, target_ms * 3 / 4, target_ms * 3);
 }
 
+/* --- steering --- */
+
+static void put_place(struct dash *d, const char *element, const struct steering_pathway *p, const char *file) {
+	const struct dash_steering *s = d->options->steering;
+	buffer_printf(d->out, "<%s serviceLocation=\"%s\">", element, p->id);
+	if (strcmp(p->id, s->self) == 0)
+		buffer_append_string(d->out, "./");
+	else
+		buffer_printf(d->out, "%s/%s/", p->url, s->stream);
+	buffer_printf(d->out, "%s</%s>\n", file, element);
+}
+
+static void put_steering(struct dash *d) {
+	const struct dash_steering *s = d->options->steering;
+	for (size_t i = 0; i < s->pathways->count; i++)
+		put_place(d, "BaseURL", &s->pathways->items[i], "");
+	for (size_t i = 0; !d->ended && i < s->pathways->count; i++)
+		put_place(d, "Location", &s->pathways->items[i], "manifest.mpd");
+	buffer_printf(d->out, "<ContentSteering defaultServiceLocation=\"%s\">", s->pathways->items[0].id);
+	dash_put_text(d->out, s->uri);
+	buffer_append_string(d->out, "</ContentSteering>\n");
+}
+
 /* --- periods --- */
 
 static void put_period(struct dash *d, struct dash_period *p, bool is_first) {
@@ -162,6 +186,8 @@ static void put_mpd(struct dash *d, struct dash_periods *p) {
 		put_live(d, p);
 	put_duration_of(d->out, "maxSegmentDuration", (int64_t)segment_store_target(d->store) * SECOND_US + SECOND_US / 2);
 	buffer_append_string(d->out, ">\n");
+	if (d->options->steering)
+		put_steering(d);
 	if (d->low_latency)
 		put_service(d, p);
 	for (size_t i = 0; i < p->count; i++)

@@ -8,12 +8,23 @@
 #include "common/base/buffer.h"
 #include "common/package/segment_store.h"
 
+struct steering_pathways;
+
+/* Other edges, and where it is told which of them to prefer (ETSI TS 103 998). */
+struct dash_steering {
+	const struct steering_pathways *pathways;
+	const char *stream; /* APP/NAME */
+	const char *uri;    /* of the steering manifest */
+	const char *self;   /* the pathway whose URIs are relative */
+};
+
 struct dash_options {
-	bool low_latency;     /* the open segment is announced, and may be fetched while it grows */
-	int64_t now_us;       /* wall time, µs since the Unix epoch: publishTime */
-	int64_t latency_ms;   /* wanted latency for ServiceDescription; 0: four parts, by the tracks */
-	const char *time_url; /* where the clock is told in ISO form; NULL: no UTCTiming */
-	const char *query;    /* behind every media URL, without `?`; NULL or "": nothing */
+	bool low_latency;                     /* the open segment is announced, and may be fetched while it grows */
+	int64_t now_us;                       /* wall time, µs since the Unix epoch: publishTime */
+	int64_t latency_ms;                   /* wanted latency for ServiceDescription; 0: four parts, by the tracks */
+	const char *time_url;                 /* where the clock is told in ISO form; NULL: no UTCTiming */
+	const struct dash_steering *steering; /* NULL: there is none */
+	const char *query;                    /* behind every media URL, without `?`; NULL or "": nothing */
 };
 
 /* 0; UV_EAGAIN: nothing can be announced yet; UV_ENOMEM. */

@@ -1,26 +1,13 @@
 /*
  * The multivariant playlist: a variant for each picture and group of sounds.
  */
-#include "common/package/bitrate.h"
 #include "common/package/hls_parts.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
 
-enum { TRACKS_LISTED = 2 * TRACKS_MAX, CODECS_SIZE = 256 };
-
-/* A track that is listed, as its newest whole segment has it. */
-struct choice {
-	const struct segment_track *track;
-	const struct track *info;
-	struct bitrate rate;
-};
-
-struct choices {
-	struct choice items[TRACKS_LISTED];
-	size_t count;
-};
+enum { CODECS_SIZE = 256 };
 
 /* Players look for the names that MP4 has for these. */
 const char *hls_codec(const struct track *t) {
@@ -41,27 +28,28 @@ static const struct segment *newest_whole(const struct segment_track *t) {
 	return NULL;
 }
 
-/* All tracks with something to play. */
-static void gather(const struct segment_store *s, struct choices *video, struct choices *audio) {
+int hls_gather(const struct segment_store *s, struct hls_choices *video, struct hls_choices *audio) {
+	video->count = audio->count = 0;
 	for (const struct segment_track *t = NULL; (t = segment_store_next(s, t));) {
 		const struct segment *newest = newest_whole(t);
-		struct choices *to = t->kind == TRACK_VIDEO ? video : audio;
-		if (newest && segment_track_current(t) && to->count < TRACKS_LISTED)
-			to->items[to->count++] = (struct choice){.track = t, .info = newest->info, .rate = bitrate_of(t)};
+		struct hls_choices *to = t->kind == TRACK_VIDEO ? video : audio;
+		if (newest && segment_track_current(t) && to->count < HLS_TRACKS_LISTED)
+			to->items[to->count++] = (struct hls_choice){.track = t, .info = newest->info, .rate = bitrate_of(t)};
 	}
+	return segment_store_ready(s) && video->count + audio->count ? 0 : UV_EAGAIN;
 }
 
 /* --- sound --- */
 
 /* Sounds of one codec are alternatives to each other. */
-static bool first_of_group(const struct choices *audio, size_t i) {
+static bool first_of_group(const struct hls_choices *audio, size_t i) {
 	for (size_t k = 0; k < i; k++)
 		if (audio->items[k].info->fourcc == audio->items[i].info->fourcc)
 			return false;
 	return true;
 }
 
-static bool language_shared(const struct choices *audio, const struct choice *c) {
+static bool language_shared(const struct hls_choices *audio, const struct hls_choice *c) {
 	size_t n = 0;
 	for (size_t i = 0; i < audio->count; i++)
 		n += audio->items[i].info->fourcc == c->info->fourcc &&
@@ -88,8 +76,8 @@ static bool has_language(const struct track *t) {
 	return t->language[0] && !strpbrk(t->language, "\"\r\n");
 }
 
-static void put_media(struct buffer *out, const struct choices *audio, size_t i, const struct hls_options *o) {
-	const struct choice *c = &audio->items[i];
+static void put_media(struct buffer *out, const struct hls_choices *audio, size_t i, const struct hls_options *o) {
+	const struct hls_choice *c = &audio->items[i];
 	bool by_language = has_language(c->info) && !language_shared(audio, c);
 	buffer_append_string(out, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"");
 	put_group_name(out, c->info->fourcc);
@@ -101,7 +89,10 @@ static void put_media(struct buffer *out, const struct choices *audio, size_t i,
 		buffer_printf(out, ",CHANNELS=\"%u\"", c->info->info.channels);
 	buffer_append_string(out, ",URI=\"");
 	put_uri(out, c->track, o);
-	buffer_append_string(out, "\"\n");
+	buffer_append_string(out, "\"");
+	if (o->steering)
+		buffer_printf(out, ",STABLE-RENDITION-ID=\"%s\"", c->track->name);
+	buffer_append_string(out, "\n");
 }
 
 /* --- variants --- */
@@ -127,21 +118,42 @@ static double frame_rate(const struct track *t) {
 }
 
 /* The variants' order of preference is that of their rates. */
-static unsigned rank(const struct choices *video, const struct choice *c) {
+static unsigned rank(const struct hls_choices *video, const struct hls_choice *c) {
 	unsigned n = 1;
 	for (size_t i = 0; i < video->count; i++)
 		n += video->items[i].rate.average < c->rate.average;
 	return n;
 }
 
-/* `group`: the FourCC of the sounds that go with it; 0: none. */
-static void put_variant(struct buffer *out, const struct choices *all, const struct choice *c,
-                        const struct choices *audio, uint32_t group, const struct hls_options *o) {
+void hls_put_variant_id(struct buffer *out, const struct hls_choice *c, uint32_t group) {
+	buffer_append_string(out, c->track->name);
+	if (!group)
+		return;
+	buffer_append_string(out, ".");
+	put_group_name(out, group);
+}
+
+static void put_pathway(struct buffer *out, const struct hls_choice *c, uint32_t group, const struct hls_steering *s) {
+	buffer_printf(out, ",PATHWAY-ID=\"%s\",STABLE-VARIANT-ID=\"", s->pathway);
+	hls_put_variant_id(out, c, group);
+	buffer_append_string(out, "\"");
+}
+
+struct writing {
+	struct buffer *out;
+	const struct hls_choices *video, *audio;
+	const struct hls_options *options;
+};
+
+static void put_variant(void *context, const struct hls_choice *c, uint32_t group) {
+	const struct writing *w = context;
+	const struct hls_choices *audio = w->audio, *all = w->video->count ? w->video : audio;
+	struct buffer *out = w->out;
 	char codecs[CODECS_SIZE] = "";
 	struct bitrate sound = {0};
 	add_codec(codecs, hls_codec(c->info));
 	for (size_t i = 0; group && i < audio->count; i++) {
-		const struct choice *a = &audio->items[i];
+		const struct hls_choice *a = &audio->items[i];
 		if (a->info->fourcc != group)
 			continue;
 		add_codec(codecs, hls_codec(a->info));
@@ -163,27 +175,38 @@ static void put_variant(struct buffer *out, const struct choices *all, const str
 		put_group_name(out, group);
 		buffer_append_string(out, "\"");
 	}
+	if (w->options->steering)
+		put_pathway(out, c, group, w->options->steering);
 	buffer_append_string(out, "\n");
-	put_uri(out, c->track, o);
+	put_uri(out, c->track, w->options);
 	buffer_append_string(out, "\n");
 }
 
+void hls_each_variant(const struct hls_choices *video, const struct hls_choices *audio, hls_variant_fn fn,
+                      void *context) {
+	for (size_t v = 0; v < video->count; v++) {
+		if (!audio->count)
+			fn(context, &video->items[v], 0);
+		for (size_t a = 0; a < audio->count; a++)
+			if (first_of_group(audio, a))
+				fn(context, &video->items[v], audio->items[a].info->fourcc);
+	}
+	for (size_t a = 0; !video->count && a < audio->count; a++)
+		fn(context, &audio->items[a], 0);
+}
+
 int hls_multivariant_write(const struct segment_store *s, const struct hls_options *o, struct buffer *out) {
-	struct choices video = {.count = 0}, audio = {.count = 0};
-	gather(s, &video, &audio);
-	if (!segment_store_ready(s) || !(video.count + audio.count))
-		return UV_EAGAIN;
+	struct hls_choices video, audio;
+	int err = hls_gather(s, &video, &audio);
+	if (err)
+		return err;
 	buffer_append_string(out, "#EXTM3U\n#EXT-X-VERSION:9\n");
+	if (o->steering)
+		buffer_printf(out, "#EXT-X-CONTENT-STEERING:SERVER-URI=\"%s\",PATHWAY-ID=\"%s\"\n", o->steering->uri,
+		              o->steering->pathway);
 	for (size_t i = 0; video.count && i < audio.count; i++)
 		put_media(out, &audio, i, o);
-	for (size_t v = 0; v < video.count; v++) {
-		if (!audio.count)
-			put_variant(out, &video, &video.items[v], &audio, 0, o);
-		for (size_t a = 0; a < audio.count; a++)
-			if (first_of_group(&audio, a))
-				put_variant(out, &video, &video.items[v], &audio, audio.items[a].info->fourcc, o);
-	}
-	for (size_t a = 0; !video.count && a < audio.count; a++)
-		put_variant(out, &audio, &audio.items[a], &audio, 0, o);
+	hls_each_variant(&video, &audio, put_variant,
+	                 &(struct writing){.out = out, .video = &video, .audio = &audio, .options = o});
 	return buffer_error(out);
 }

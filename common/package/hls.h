@@ -9,10 +9,16 @@
 #include "common/base/buffer.h"
 #include "common/package/segment_store.h"
 
+/* Of content steering (draft-pantos-hls-rfc8216bis, 7): where its manifest is, and which pathway these URIs are. */
+struct hls_steering {
+	const char *uri, *pathway;
+};
+
 struct hls_options {
 	bool low_latency;  /* parts, hints, blocking reloads; else segments alone */
 	bool skip;         /* answer `_HLS_skip=YES` with a delta update where there is something to skip */
 	const char *query; /* behind every URI, without `?`: "token=…"; NULL or "": nothing */
+	const struct hls_steering *steering; /* of the multivariant playlist; NULL: there is none */
 };
 
 /* index.m3u8: one variant for each video track (and audio groups), or for each audio track when there is no video. 0;

@@ -4,6 +4,9 @@ import { library } from './library.js';
 import { ByteMeter } from './meter.js';
 import { root } from './page.js';
 
+/** Where another edge can be had, one that does not answer is left before the buffer is empty. */
+const LEAVE = { maxNumRetry: 1, retryDelayMs: 100, maxRetryDelayMs: 100 };
+
 const SKIP_S = 4; // behind the aim, beyond which it jumps
 
 const LANGUAGES = typeof Intl.DisplayNames === 'function' ? new Intl.DisplayNames(undefined, { type: 'language' }) : null;
@@ -36,6 +39,7 @@ class HlsPlayback {
 
 	listen(Hls, on) {
 		const { Events, ErrorTypes } = Hls;
+		this.hls.on(Events.MANIFEST_LOADED, (_, data) => { if (data.contentSteering) this.leaveEarly(); });
 		this.hls.on(Events.MANIFEST_PARSED, () => on.changed());
 		this.hls.on(Events.AUDIO_TRACKS_UPDATED, () => on.changed());
 		this.hls.on(Events.FRAG_LOADED, (_, data) => this.bytes.add(data.payload?.byteLength ?? 0));
@@ -45,6 +49,13 @@ class HlsPlayback {
 			if (data.type === ErrorTypes.MEDIA_ERROR && this.recovered++ < 2) this.hls.recoverMediaError();
 			else on.failed(data.error?.message ?? data.details);
 		});
+	}
+
+	leaveEarly() {
+		const { config } = this.hls;
+		for (const name of ['playlistLoadPolicy', 'fragLoadPolicy']) {
+			config[name] = { default: { ...config[name].default, errorRetry: LEAVE } };
+		}
 	}
 
 	/** The library follows by pace alone: what a pause of the machine left far behind would take minutes. */

@@ -1,13 +1,12 @@
-"""VLC as a player without a screen, told and asked over a socket."""
+"""VLC as a player without a screen, asked each second what it has shown."""
 import os
 import re
 import shutil
-import socket
+import signal
 
-from process import SLOW, wait_until
-from weir import free_port
+from process import wait_until
 
-END = b"end of statistical info"
+ASK = 'while sleep 1; do echo stats; done | "$@"'  # by its standard input: over a socket its answers stop now and then
 
 
 def missing():
@@ -21,30 +20,21 @@ def missing():
 
 class Vlc:
     def __init__(self, children, url):
-        port = free_port()
         someone = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
         self.child = children.start("vlc", [
-            *someone, "vlc", "-I", "oldrc", "--rc-fake-tty", f"--rc-host=127.0.0.1:{port}", "--no-lua", "--no-dbus",
+            "sh", "-c", ASK, "sh", *someone, "vlc", "-I", "oldrc", "--rc-fake-tty", "--no-lua", "--no-dbus",
             "--no-media-library", "--vout=dummy", "--aout=dummy", url], env={**os.environ, "HOME": "/"})
-        self.connection = wait_until(lambda: self.connect(port), 20, "VLC listens")
 
-    def connect(self, port):
-        assert self.child.running(), self.child.text()
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=20 * SLOW)
-        except OSError:
-            return None
+    def counted(self, what):
+        """The newest number of that name, e.g. "frames displayed"; 0: there is none yet."""
+        assert self.child.running(), f"VLC is gone: {self.child.text()[-2000:]}"
+        found = re.findall(rf"\| {what} *: +(\d+)", self.child.text())
+        return int(found[-1]) if found else 0
 
-    def statistics(self):
-        """{what: number} of all that it counts, e.g. "frames displayed"."""
-        self.connection.sendall(b"stats\n")
-        text = b""
-        while END not in text:
-            piece = self.connection.recv(65536)
-            assert piece, f"VLC is gone: {self.child.text()[-2000:]}"
-            text += piece
-        return {name: int(number) for name, number in re.findall(r"\| (\w[\w ]*?) *: +(\d+)", text.decode())}
+    def wait_shown(self, pictures, timeout):
+        wait_until(lambda: self.counted("frames displayed") >= pictures, timeout, f"{pictures} pictures")
 
     def close(self):
-        self.connection.close()
-        self.child.stop()
+        """The shell that asks and VLC are one session."""
+        os.killpg(self.child.pid, signal.SIGKILL)
+        self.child.kill()

@@ -1,0 +1,88 @@
+"""Content steering: players are told of other edges, and what to prefer."""
+import xml.etree.ElementTree as ET
+
+import hls
+import pytest
+import web
+from steering import steer
+from weir import run_program
+
+INDEX, MANIFEST, STEERING = (f"/live/cam1/{name}" for name in ("index.m3u8", "manifest.mpd", "steering.json"))
+MPD = "{urn:mpeg:dash:schema:mpd:2011}"
+
+
+@pytest.fixture
+def two(cluster, encoder):
+    made = cluster(edges=2, origin={"package.segment": "1s", "package.part": "200ms"})
+    steer(made.edges)
+    encoder(made.origin.rtmp_port)
+    return made
+
+
+def lines(text, tag):
+    return [hls.attributes(line.partition(":")[2]) for line in text.splitlines() if line.startswith(f"{tag}:")]
+
+
+def test_it_is_off_by_default(cluster, encoder):
+    made = cluster()
+    encoder(made.origin.rtmp_port)
+    text = web.request(made.edge.http_port, INDEX, timeout=20).text()
+    assert "STEERING" not in text and "PATHWAY" not in text
+    answer = web.request(made.edge.http_port, STEERING)
+    assert answer.status == 404 and answer.json()["error"]["code"] == "steering_off"
+
+
+def test_the_playlist_leads_to_the_other_edge(two):
+    first, second = two.edges
+    text = web.request(first.http_port, INDEX, timeout=20).text()
+    steering, = lines(text, "#EXT-X-CONTENT-STEERING")
+    variant, = lines(text, "#EXT-X-STREAM-INF")
+    sound, = lines(text, "#EXT-X-MEDIA")
+    assert steering["PATHWAY-ID"] == variant["PATHWAY-ID"] == "edge"
+    manifest = web.request(first.http_port, f"/live/cam1/{steering['SERVER-URI']}").json()
+    assert manifest["VERSION"] == 1 and manifest["TTL"] > 0
+    assert manifest["PATHWAY-PRIORITY"] == ["edge", "edge2"], "who is here stays here"
+    clone, = manifest["PATHWAY-CLONES"]
+    assert clone["BASE-ID"] == "edge" and clone["ID"] == "edge2"
+    uris = clone["URI-REPLACEMENT"]
+    media = uris["PER-VARIANT-URIS"][variant["STABLE-VARIANT-ID"]]
+    key = steering["SERVER-URI"].partition("session=")[2]
+    assert media == f"http://127.0.0.1:{second.http_port}/live/cam1/v/index.m3u8?session={key}"
+    assert uris["PER-RENDITION-URIS"][sound["STABLE-RENDITION-ID"]].startswith(f"http://127.0.0.1:{second.http_port}/")
+    there = hls.Player(second).media(media.partition(str(second.http_port))[2])
+    assert there.segments or there.open_parts
+
+
+def test_the_other_edge_steers_too_and_keeps_the_base(two):
+    first, second = two.edges
+    key = "0123456789abcdef" * 2
+    web.request(second.http_port, INDEX, timeout=20)
+    manifest = web.request(second.http_port, f"{STEERING}?pathway=edge&session={key}").json()
+    assert manifest["PATHWAY-PRIORITY"] == ["edge2", "edge"]
+    assert manifest["RELOAD-URI"] == f"steering.json?pathway=edge&session={key}"
+    assert [clone["ID"] for clone in manifest["PATHWAY-CLONES"]] == ["edge2"], "the player has the other's URIs"
+
+
+def test_the_manifest_lists_both_edges(two):
+    first, second = two.edges
+    mpd = ET.fromstring(web.request(first.http_port, MANIFEST, timeout=20).body)
+    bases = {one.get("serviceLocation"): one.text for one in mpd.findall(f"{MPD}BaseURL")}
+    assert bases == {"edge": "./", "edge2": f"http://127.0.0.1:{second.http_port}/live/cam1/"}
+    assert {one.get("serviceLocation") for one in mpd.findall(f"{MPD}Location")} == {"edge", "edge2"}
+    assert mpd.find(f"{MPD}ContentSteering").get("defaultServiceLocation") == "edge"
+
+
+def test_who_waits_for_a_stream_is_steered_once_it_is_there(two):
+    answer = web.request(two.edge.http_port, "/live/nobody/steering.json", timeout=30)
+    assert answer.status == 404 and answer.json()["error"]["code"] == "stream_not_found"
+
+
+@pytest.mark.parametrize("wrong", ["edge2", "=http://x", "edge2=x:8080", "edge2=http://x/", "a b=http://x", 'e="http://x'])
+def test_pathways_that_lead_nowhere_are_refused(wrong):
+    done = run_program("edge", "--check", "--set", f"edge.pathways={wrong}")
+    assert done.returncode != 0 and "edge.pathways" in done.stderr + done.stdout and "ID=URL" in done.stderr + done.stdout
+
+
+def test_pathways_may_be_any_address():
+    done = run_program("edge", "--check", "--set", "edge.pathways=a=https://a.example.com:8443/cdn,b=http://[2001:db8::1]:8080")
+    assert done.returncode == 0, done.stderr
