@@ -75,12 +75,14 @@ void packaging_refuse(struct packaging *p, struct package_ask *a, int status, co
 
 /* --- packaging_steering.c --- */
 
-/* A text and what it is made of. */
+enum { PACKAGING_PLACE_SIZE = PATHWAY_URL_MAX + STREAM_NAME_SIZE + 2 };
+
+/* Texts and what they are made of. */
 struct packaging_steering {
 	struct hls_steering hls;
 	struct dash_steering dash;
 	struct steering_pathways pathways;
-	char uri[256], pathway[PATHWAY_ID_MAX + 1];
+	char place[PACKAGING_PLACE_SIZE], uri[PACKAGING_PLACE_SIZE + 256], pathway[PATHWAY_ID_MAX + 1];
 };
 
 /* What the multivariant playlist says of steering, with the query that its URIs have; NULL: it is off. */

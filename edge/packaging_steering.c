@@ -4,6 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The stream's folder there. */
+static void write_folder(const struct steering_pathway *at, const struct stream_name *name,
+                         char out[PACKAGING_PLACE_SIZE]) {
+	snprintf(out, PACKAGING_PLACE_SIZE, "%.*s/%.*s/", PATHWAY_URL_MAX - 1, at->url, STREAM_NAME_SIZE - 1, name->text);
+}
+
 /* steering.json with what a player must bring again. */
 static void write_uri(char *out, size_t size, const char *before, const char *base, const char *query) {
 	snprintf(out, size, "%ssteering.json?pathway=%s%s%s", before, base, *query ? "&" : "", query);
@@ -19,23 +25,35 @@ const struct hls_steering *packaging_steer(const struct packaging *p, const char
 	return &out->hls;
 }
 
+/* This edge's folder of the stream, where it is known: dash.js reads a relative URI as the page's. */
+static void write_place(const struct packaging *p, const struct steering_pathways *all,
+                        char out[PACKAGING_PLACE_SIZE]) {
+	char self[PATHWAY_ID_MAX + 1];
+	out[0] = '\0';
+	pathways_self(p->edge, self);
+	for (size_t i = 0; i < all->count; i++)
+		if (strcmp(all->items[i].id, self) == 0 && all->items[i].url[0])
+			write_folder(&all->items[i], &p->name, out);
+}
+
 const struct dash_steering *packaging_steer_dash(const struct packaging *p, struct packaging_steering *out) {
-	const struct hls_steering *hls = packaging_steer(p, "", out);
-	if (!hls)
+	if (!packaging_steer(p, "", out))
 		return NULL;
 	pathways_find(p->edge, "", &out->pathways);
+	write_place(p, &out->pathways, out->place);
+	write_uri(out->uri, sizeof out->uri, out->place, out->pathway, "");
 	out->dash = (struct dash_steering){
-	    .pathways = &out->pathways, .stream = p->name.text, .uri = hls->uri, .self = hls->pathway};
+	    .pathways = &out->pathways, .stream = p->name.text, .uri = out->uri, .self = out->pathway};
 	return &out->dash;
 }
 
 /* From where the next manifest comes: an edge that drains leaves that to the one that takes its players. */
 static void write_reload(const struct packaging *p, const struct steering_options *o, char *out, size_t size) {
-	char self[PATHWAY_ID_MAX + 1], folder[PATHWAY_URL_MAX + STREAM_NAME_SIZE + 2] = "";
+	char self[PATHWAY_ID_MAX + 1], folder[PACKAGING_PLACE_SIZE] = "";
 	const struct steering_pathway *first = &o->pathways->items[0];
 	pathways_self(p->edge, self);
 	if (first->url[0] && strcmp(first->id, self) != 0)
-		snprintf(folder, sizeof folder, "%.*s/%.*s/", PATHWAY_URL_MAX - 1, first->url, STREAM_NAME_SIZE - 1, o->stream);
+		write_folder(first, &p->name, folder);
 	write_uri(out, size, folder, o->base, o->query);
 }
 

@@ -11,7 +11,8 @@ enum { DRAINING = 4, OTHER_EDGE = 2, OTHER_REGION = 1 };
 
 struct finding {
 	const struct edge *edge;
-	const char *self, *self_url, *seed;
+	const char *self, *seed;
+	char self_url[PATHWAY_URL_MAX];
 	struct steering_pathways *out;
 	uint64_t order[STEERING_PATHWAYS_MAX]; /* of out->items */
 };
@@ -77,7 +78,7 @@ static void add_listed(struct finding *f, const char *item) {
 	registry_each_node(f->edge->registry, note_draining, &a);
 	p.draining = a.draining;
 	if (strcmp(p.id, f->self) == 0)
-		f->self_url = equals + 1;
+		memcpy(f->self_url, p.url, sizeof p.url);
 	else
 		add(f, &p, false);
 }
@@ -88,10 +89,13 @@ static void add_node(void *context, const struct registry_node *n) {
 	struct finding *f = context;
 	struct steering_pathway p = {.draining = n->state == REGISTRY_NODE_DRAINING};
 	write_id(p.id, n->id);
-	snprintf(p.url, sizeof p.url, "http://%s", n->http_address);
-	if (strcmp(n->role, "edge") != 0 || strcmp(p.id, f->self) == 0 || !pathway_url_valid(p.url))
+	snprintf(p.url, sizeof p.url, "http://%.*s", PATHWAY_URL_MAX - 8, n->http_address);
+	if (strcmp(n->role, "edge") != 0 || !pathway_url_valid(p.url))
 		return;
-	add(f, &p, strcmp(n->region, config_node(f->edge->base.node->config)->node_region) != 0);
+	if (strcmp(p.id, f->self) == 0)
+		memcpy(f->self_url, p.url, sizeof p.url);
+	else
+		add(f, &p, strcmp(n->region, config_node(f->edge->base.node->config)->node_region) != 0);
 }
 
 /* --- all of them --- */
@@ -103,13 +107,13 @@ void pathways_self(const struct edge *e, char out[PATHWAY_ID_MAX + 1]) {
 void pathways_find(const struct edge *e, const char *seed, struct steering_pathways *out) {
 	const struct config_list *listed = &config_node(e->base.node->config)->edge_pathways;
 	struct steering_pathway self = {.draining = atomic_load(&e->base.node->registry.draining)};
-	struct finding f = {.edge = e, .self = self.id, .self_url = "", .seed = seed, .out = out};
+	struct finding f = {.edge = e, .self = self.id, .seed = seed, .out = out};
 	out->count = 0;
 	pathways_self(e, self.id);
 	for (size_t i = 0; i < listed->count; i++)
 		add_listed(&f, listed->items[i]);
 	if (!listed->count)
 		registry_each_node(e->registry, add_node, &f);
-	snprintf(self.url, sizeof self.url, "%s", f.self_url);
+	memcpy(self.url, f.self_url, sizeof self.url);
 	add(&f, &self, false);
 }

@@ -8,6 +8,9 @@ const CLOSE_S = 1.3; // where the manifest allows it; each stall adds
 const STALL_ADDS_S = 0.4;
 const FARTHEST_S = 4;
 
+/** Errors of the library that tell of a server: its manifest, a segment, an initialisation could not be had. */
+const UNANSWERED = new Set([25, 27, 28]);
+
 const rate = (kbit) => kbit >= 1000 ? `${(kbit / 1000).toFixed(1)} Mbit/s` : `${Math.round(kbit)} kbit/s`;
 
 const qualityLabel = (r) => [r.height ? `${r.height}p` : '', rate(r.bitrateInKbit)].filter(Boolean).join(' · ');
@@ -31,6 +34,8 @@ class DashPlayback {
 		});
 		this.video = video;
 		this.delay = NaN;
+		this.edges = [];
+		this.left = new Set(); // hosts of those that failed
 		this.events = new AbortController();
 		video.addEventListener('waiting', () => this.stalled(), { signal: this.events.signal });
 		this.listen(dashjs.MediaPlayer.events, on);
@@ -40,11 +45,35 @@ class DashPlayback {
 	listen(events, on) {
 		// Who plays before that is not heard by the library, which then never asks for the manifest again.
 		this.ready = new Promise((done) => this.player.on(events.STREAM_INITIALIZED, done));
-		this.player.on(events.STREAM_INITIALIZED, () => on.changed());
-		this.player.on(events.MANIFEST_LOADED, (e) => this.keepClose(e.data));
+		this.player.on(events.STREAM_INITIALIZED, () => {
+			on.changed();
+			if (this.left.size) this.player.play();
+		});
+		this.player.on(events.MANIFEST_LOADED, (e) => {
+			this.keepClose(e.data);
+			this.note(e.data);
+		});
 		this.player.on(events.FRAGMENT_LOADING_COMPLETED, (e) => this.bytes.add(e.response?.byteLength || e.request?.bytesLoaded || 0));
 		this.player.on(events.PLAYBACK_ENDED, () => on.ended());
-		this.player.on(events.ERROR, (e) => on.failed(e.error?.message ?? String(e.error)));
+		this.player.on(events.ERROR, (e) => this.leave(e.error) || on.failed(e.error?.message ?? String(e.error)));
+	}
+
+	/** The edges that the manifest lists, by their manifests' addresses. */
+	note(manifest) {
+		if (manifest) this.edges = (manifest.Location ?? []).map((one) => new URL(one.__text, manifest.url).href);
+	}
+
+	/** The library asks for manifests at another edge only when it is steered there. True: it begins anew at one. */
+	leave(error) {
+		const request = error?.data?.request;
+		const host = URL.canParse(request?.url) ? new URL(request.url).host : '';
+		if (request?.type === 'ContentSteering') return true; // it goes on without
+		if (!UNANSWERED.has(error?.code) || this.left.has(host)) return this.left.has(host);
+		const next = this.edges.find((url) => new URL(url).host !== host && !this.left.has(new URL(url).host));
+		if (!next) return false;
+		this.left.add(host);
+		setTimeout(() => { if (!this.events.signal.aborted) this.player.attachSource(next); });
+		return true;
 	}
 
 	/** Where segments may be fetched as they grow we keep closer than the manifest asks of everybody. */
