@@ -13,7 +13,7 @@ bool pathway_url_valid(const char *url) {
 	if (size >= PATHWAY_URL_MAX || strncmp(url, scheme == 8 ? "https://" : "http://", scheme) != 0)
 		return false;
 	for (const char *c = url; *c; c++)
-		if (*c <= ' ' || *c >= 0x7f || strchr("\"\\<>^`{|}?#,", *c))
+		if (*c <= ' ' || *c >= 0x7f || strchr("\"\\<>^`{|}?#,&", *c))
 			return false;
 	return size > scheme && url[scheme] != '/' && url[scheme] != ':' && url[size - 1] != '/';
 }

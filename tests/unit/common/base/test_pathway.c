@@ -19,10 +19,10 @@ Test(pathway, ids_are_plain) {
 Test(pathway, urls_lead_to_a_host) {
 	static const char *const good[] = {"http://a", "https://a.example:8443", "http://[2001:db8::1]:8080",
 	                                   "https://a/cdn/b"};
-	static const char *const bad[] = {"",           "a:8080",     "ftp://a",     "http://",
-	                                  "https://",   "http:///a",  "http://:80",  "http://a/",
-	                                  "http://a b", "http://a?b", "http://a#",   "http://a\"",
-	                                  "http://<a>", "http://a,b", "http://\x80", "http://a\\b"};
+	static const char *const bad[] = {
+	    "",           "a:8080",     "ftp://a",     "http://",     "https://",  "http:///a",
+	    "http://:80", "http://a/",  "http://a b",  "http://a?b",  "http://a#", "http://a\"",
+	    "http://<a>", "http://a,b", "http://\x80", "http://a\\b", "http://a&b"};
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
 		cr_expect(pathway_url_valid(good[i]), "%s", good[i]);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
