@@ -384,10 +384,11 @@ static void watch_for_next(struct packaging *p) {
 		mirror_open(&p->reader, p->worker, &p->name, RENDITION_SOURCE, NULL, MIRROR_WAIT, &reader_ops);
 }
 
-/* A node that drains answers those who watch already, here or (a balancer may be late) elsewhere, and no new ones. */
+/* A node that drains answers those who watch already, here or (a balancer may be late) elsewhere, and no new ones; and
+ * tells everybody where else to go. */
 static bool is_refused(const struct edge *e, const struct packaging *p, const struct package_question *q) {
-	return e->base.http.draining && q->what != PACKAGE_MEDIA && !q->session[0] &&
-	       !(p && http_sessions_known(&p->sessions, q));
+	bool is_new = q->what != PACKAGE_MEDIA && q->what != PACKAGE_STEERING && !q->session[0];
+	return e->base.http.draining && is_new && !(p && http_sessions_known(&p->sessions, q));
 }
 
 void packaging_take(struct package_ask *a) {

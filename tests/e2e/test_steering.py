@@ -58,7 +58,7 @@ def test_the_other_edge_steers_too_and_keeps_the_base(two):
     key = "0123456789abcdef" * 2
     web.request(second.http_port, INDEX, timeout=20)
     manifest = web.request(second.http_port, f"{STEERING}?pathway=edge&session={key}").json()
-    assert manifest["PATHWAY-PRIORITY"] == ["edge2", "edge"]
+    assert manifest.get("PATHWAY-PRIORITY") == ["edge2", "edge"], manifest
     assert manifest["RELOAD-URI"] == f"steering.json?pathway=edge&session={key}"
     assert [clone["ID"] for clone in manifest["PATHWAY-CLONES"]] == ["edge2"], "the player has the other's URIs"
 
@@ -70,6 +70,21 @@ def test_the_manifest_lists_both_edges(two):
     assert bases == {"edge": "./", "edge2": f"http://127.0.0.1:{second.http_port}/live/cam1/"}
     assert {one.get("serviceLocation") for one in mpd.findall(f"{MPD}Location")} == {"edge", "edge2"}
     assert mpd.find(f"{MPD}ContentSteering").get("defaultServiceLocation") == "edge"
+
+
+def test_an_edge_that_drains_sends_its_players_elsewhere(two, children):
+    first, second = two.edges
+    children.start("viewer", ["curl", "-s", "-o", "/dev/null", first.flv()])  # by whom the edge does not end at once
+    first.wait_metric('weir_viewers{protocol="flv"}', 1, 20)
+    assert web.request(first.http_port, INDEX, timeout=20).status == 200
+    assert web.request(first.http_port, "/api/v1/drain", "POST", body=b'{"seconds": 20}').status in (200, 202)
+    first.ended = True
+    manifest = web.request(first.http_port, STEERING).json()
+    assert manifest.get("PATHWAY-PRIORITY") == ["edge2", "edge"], manifest
+    assert manifest["RELOAD-URI"] == f"http://127.0.0.1:{second.http_port}/live/cam1/steering.json?pathway=edge"
+    mpd = ET.fromstring(web.request(first.http_port, MANIFEST).body)
+    assert mpd.find(f"{MPD}ContentSteering").get("defaultServiceLocation") == "edge2"
+    assert first.child.wait(40) == 0
 
 
 def test_who_waits_for_a_stream_is_steered_once_it_is_there(two):
