@@ -42,7 +42,5 @@ def test_vlc_plays(live, children, path):
     try:
         player.wait_shown(1, 30)
         player.wait_shown(player.counted("frames displayed") + SECONDS * RATE, 15 + SECONDS * 1.5)
-        assert player.counted("frames lost") <= player.counted("frames displayed") / 10
-        assert player.counted("discontinuities") == 0
     finally:
         player.close()

@@ -76,7 +76,7 @@ def test_an_edge_that_drains_sends_its_players_elsewhere(two, children):
     first, second = two.edges
     children.start("viewer", ["curl", "-s", "-o", "/dev/null", first.flv()])  # by whom the edge does not end at once
     first.wait_metric('weir_viewers{protocol="flv"}', 1, 20)
-    assert web.request(first.http_port, INDEX, timeout=20).status == 200
+    assert web.request(first.http_port, MANIFEST, timeout=20).status == 200  # one that watches already
     assert web.request(first.http_port, "/api/v1/drain", "POST", body=b'{"seconds": 20}').status in (200, 202)
     first.ended = True
     manifest = web.request(first.http_port, STEERING).json()
