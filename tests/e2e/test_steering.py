@@ -4,6 +4,7 @@ import xml.etree.ElementTree as ET
 import hls
 import pytest
 import web
+from process import wait_until
 from steering import steer
 from weir import run_program
 
@@ -82,8 +83,12 @@ def test_an_edge_that_drains_sends_its_players_elsewhere(two, children):
     manifest = web.request(first.http_port, STEERING).json()
     assert manifest.get("PATHWAY-PRIORITY") == ["edge2", "edge"], manifest
     assert manifest["RELOAD-URI"] == f"http://127.0.0.1:{second.http_port}/live/cam1/steering.json?pathway=edge"
-    mpd = ET.fromstring(web.request(first.http_port, MANIFEST).body)
-    assert mpd.find(f"{MPD}ContentSteering").get("defaultServiceLocation") == "edge2"
+
+    def preferred():
+        mpd = ET.fromstring(web.request(first.http_port, MANIFEST).body)
+        return mpd.find(f"{MPD}ContentSteering").get("defaultServiceLocation")
+
+    wait_until(lambda: preferred() == "edge2", 5, "the MPD is written anew")
     assert first.child.wait(40) == 0
 
 
