@@ -46,16 +46,16 @@ class Field:
             self.contestants.insert(1, Contestant("nginx-rtmp", self.nginx, "live/cam", "rtmp", False))
         self.contestants = [c for c in self.contestants if c.name in wanted]
 
-    def floor_for(self, writes_per_second):
-        """One that runs already if it writes as often, give or take `ALIKE`; else one of its own."""
+    def floor_for(self, protocol, writes_per_second):
+        """One of that protocol that runs already if it writes as often, give or take `ALIKE`; else one of its own."""
         def distance(merge):
             return abs(self.clip.writes_per_second(merge) / writes_per_second - 1)
 
-        merge = min(self.floors, key=distance, default=None)
+        merge = min((merge for spoken, merge in self.floors if spoken == protocol), key=distance, default=None)
         if merge is None or distance(merge) > ALIKE:
             merge = self.clip.merge_for(writes_per_second)
-            self.floors[merge] = servers.Floor(self.children, self.clip, merge)
-        return Contestant(f"floor-{merge}", self.floors[merge], "live/cam", "flv", False)
+            self.floors[protocol, merge] = servers.Floor(self.children, self.clip, merge, protocol)
+        return Contestant(f"floor-{protocol}-{merge}", self.floors[protocol, merge], "live/cam", protocol, False)
 
 
 class Size:
@@ -80,7 +80,7 @@ class Size:
     def choose_floors(self, rows):
         for contestant, row in rows:
             if contestant.floored and row.get("writes_per_s_viewer"):
-                self.floor_of[contestant.name] = self.field.floor_for(row["writes_per_s_viewer"])
+                self.floor_of[contestant.name] = self.field.floor_for(contestant.protocol, row["writes_per_s_viewer"])
                 self.bench.keep("schedule", viewers=self.viewers, contestant=contestant.name,
                                 floor=self.floor_of[contestant.name].name, writes_per_s_viewer=row["writes_per_s_viewer"])
 

@@ -108,12 +108,13 @@ def wait_port(child, port):
 
 
 class Floor:
-    """Writes a clip's bytes and nothing else, on the schedule of `merge_ms`."""
+    """Writes a clip's bytes and nothing else, on the schedule of `merge_ms`, to viewers of one protocol."""
 
-    def __init__(self, children, clip, merge_ms):
+    def __init__(self, children, clip, merge_ms, protocol="flv"):
         self.port = weir.free_port()
         command = [program("floor"), "--listen", self.port, "--clip", clip.path, "--merge", merge_ms]
-        self.child = children.start(f"floor{merge_ms}-{self.port}", on_core(SERVER_CORE, command))
+        command += ["--rtmp"] if protocol == "rtmp" else []
+        self.child = children.start(f"floor-{protocol}-{merge_ms}-{self.port}", on_core(SERVER_CORE, command))
         wait_port(self.child, self.port)
 
     @property

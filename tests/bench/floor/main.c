@@ -2,11 +2,12 @@
  * floor: what the kernel alone takes for a fan-out. It writes the bytes of a clip to every connection on a schedule and
  * does nothing else: one block a write, shared by all, one writev a connection.
  *
- *     floor --listen PORT --clip FILE [--merge MS]
+ *     floor --listen PORT --clip FILE [--merge MS] [--rtmp]
  *
  * A write carries the tags of `--merge` milliseconds, counted from its first tag (0: those of the same millisecond).
- * Viewers speak HTTP-FLV, so that the load client checks what came as it does everywhere. SIGUSR1 prints the count of
- * writes and of bytes so far.
+ * Viewers speak HTTP-FLV, or RTMP, so that the load client checks what came as it does everywhere, and takes as long
+ * for it: a client that is quicker sleeps more often, and to wake it is a part of what a write costs. What they say is
+ * taken for what a viewer says then, unread. SIGUSR1 prints the count of writes and of bytes so far.
  */
 #include "tests/bench/floor/stream.h"
 
@@ -31,6 +32,7 @@ enum { EVENTS = 64, VIEWERS_MAX = 16384, GATHER_MAX = 64 };
 struct viewer {
 	int fd;
 	bool asked;
+	size_t heard;   /* bytes that it said, of RTMP */
 	uint64_t batch; /* the next one to send */
 	size_t offset;  /* of it, already sent */
 };
@@ -109,25 +111,48 @@ static void on_accept(struct floor *f) {
 	epoll_ctl(f->poller, EPOLL_CTL_ADD, fd, &e);
 }
 
-/* The request's first bytes stand for the whole of it. */
-static void on_readable(struct floor *f, int fd) {
+/* The handshake's second half and the size of chunks; then what the client waits for before it plays. False: it is
+ * gone. */
+static bool answer_rtmp(struct floor *f, struct viewer *v, size_t size) {
+	enum { HANDSHAKE = 1536, GREETING = 1 + HANDSHAKE, CONNECTING = GREETING + HANDSHAKE };
+	static const uint8_t shake[1 + 2 * HANDSHAKE] = {3}, chunks[] = {2, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0, 0, 1, 0, 0};
+	static const uint8_t result[] = {3, 0, 0, 0, 0, 0, 10, 20, 0, 0, 0, 0, 2, 0, 7, '_', 'r', 'e', 's', 'u', 'l', 't'};
+	size_t before = v->heard;
+	v->heard += size;
+	if (before < GREETING && v->heard >= GREETING)
+		return send(v->fd, shake, sizeof shake, MSG_NOSIGNAL) == sizeof shake &&
+		       send(v->fd, chunks, sizeof chunks, MSG_NOSIGNAL) == sizeof chunks;
+	if (before <= CONNECTING && v->heard > CONNECTING)
+		return send(v->fd, result, sizeof result, MSG_NOSIGNAL) == sizeof result;
+	if (before > CONNECTING && !v->asked) {
+		v->asked = true;
+		v->batch = f->stream.next;
+	}
+	return true;
+}
+
+static bool answer_flv(struct floor *f, struct viewer *v) {
 	static const char answer[] =
 	    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nd\r\nFLV\1\5\0\0\0\x09\0\0\0\0\r\n";
-	char request[2048];
+	if (v->asked)
+		return true;
+	v->asked = true;
+	v->batch = f->stream.next;
+	return send(v->fd, answer, sizeof answer - 1, MSG_NOSIGNAL) == sizeof answer - 1;
+}
+
+/* The request's first bytes stand for the whole of it. */
+static void on_readable(struct floor *f, int fd) {
+	char request[4096];
 	struct viewer *v = f->viewers;
 	while (v < f->viewers + f->count && v->fd != fd)
 		v++;
 	if (v == f->viewers + f->count)
 		return;
 	ssize_t n = read(fd, request, sizeof request);
-	if (n == 0 || (n < 0 && errno != EAGAIN)) {
+	bool well = n > 0 ? f->stream.rtmp ? answer_rtmp(f, v, (size_t)n) : answer_flv(f, v) : n < 0 && errno == EAGAIN;
+	if (!well)
 		drop(f, v);
-	} else if (n > 0 && !v->asked) {
-		v->asked = true;
-		v->batch = f->stream.next;
-		if (send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL) < 0)
-			drop(f, v);
-	}
 }
 
 /* False: time to leave. */
@@ -184,12 +209,16 @@ static int serve(struct floor *f, int port) {
 }
 
 int main(int argc, char **argv) {
-	static const struct option names[] = {
-	    {"listen", 1, NULL, 'l'}, {"clip", 1, NULL, 'c'}, {"merge", 1, NULL, 'm'}, {NULL, 0, NULL, 0}};
+	static const struct option names[] = {{"listen", 1, NULL, 'l'},
+	                                      {"clip", 1, NULL, 'c'},
+	                                      {"merge", 1, NULL, 'm'},
+	                                      {"rtmp", 0, NULL, 'r'},
+	                                      {NULL, 0, NULL, 0}};
 	static struct floor f;
 	static struct clip clip;
 	const char *path = NULL;
 	int port = 0, merge = 0;
+	bool rtmp = false;
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
 		if (c == 'l')
 			port = atoi(optarg);
@@ -197,9 +226,11 @@ int main(int argc, char **argv) {
 			path = optarg;
 		else if (c == 'm')
 			merge = atoi(optarg);
+		else if (c == 'r')
+			rtmp = true;
 	}
 	if (!path || port <= 0 || port > 65535 || merge < 0) {
-		fprintf(stderr, "usage: floor --listen PORT --clip FILE [--merge MS]\n");
+		fprintf(stderr, "usage: floor --listen PORT --clip FILE [--merge MS] [--rtmp]\n");
 		return 2;
 	}
 	struct rlimit files;
@@ -209,7 +240,7 @@ int main(int argc, char **argv) {
 	signal(SIGPIPE, SIG_IGN);
 	if (clip_load(&clip, path) != 0)
 		return 2;
-	stream_init(&f.stream, &clip, (uint32_t)merge);
+	stream_init(&f.stream, &clip, (uint32_t)merge, rtmp);
 	int status = serve(&f, port);
 	stream_fini(&f.stream);
 	clip_fini(&clip);

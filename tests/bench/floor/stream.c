@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAG_HEADER = 11, TAG_TRAILER = 4, CHUNK_HEAD = 10, CHUNK_END = 2 };
+enum { TAG_HEADER = 11, TAG_TRAILER = 4, CHUNK_HEAD = 10, CHUNK_END = 2, MESSAGE_HEAD = 12, TIMESTAMP_END = 0xffffff };
 
-void stream_init(struct stream *s, const struct clip *c, uint32_t merge_ms) {
-	*s = (struct stream){.place = {.clip = c}, .merge_ms = merge_ms, .began_ns = clock_ns()};
+void stream_init(struct stream *s, const struct clip *c, uint32_t merge_ms, bool rtmp) {
+	*s = (struct stream){.place = {.clip = c}, .merge_ms = merge_ms, .rtmp = rtmp, .began_ns = clock_ns()};
 }
 
 void stream_fini(struct stream *s) {
@@ -34,7 +34,7 @@ static struct group next_group(const struct stream *s) {
 		if (at - first > s->merge_ms)
 			return g;
 		g.count++;
-		g.size += TAG_HEADER + t->size + TAG_TRAILER;
+		g.size += s->rtmp ? MESSAGE_HEAD + t->size + t->size / STREAM_CHUNK_SIZE : TAG_HEADER + t->size + TAG_TRAILER;
 		g.last = at;
 	}
 }
@@ -68,6 +68,33 @@ static uint8_t *put_tag(uint8_t *out, const struct clip_tag *t, uint32_t timesta
 	return out;
 }
 
+/* An RTMP message: a chunk of type 0, and those of type 3 behind it. */
+static uint8_t *put_message(uint8_t *out, const struct clip_tag *t, uint32_t timestamp, uint64_t now) {
+	uint8_t chunk_stream = t->type == 8 ? 4 : 6;
+	const uint8_t head[MESSAGE_HEAD] = {chunk_stream,
+	                                    (uint8_t)(timestamp >> 16),
+	                                    (uint8_t)(timestamp >> 8),
+	                                    (uint8_t)timestamp,
+	                                    (uint8_t)(t->size >> 16),
+	                                    (uint8_t)(t->size >> 8),
+	                                    (uint8_t)t->size,
+	                                    t->type,
+	                                    1};
+	uint8_t stamp[STAMP_SIZE];
+	uint32_t stamped = !t->config && t->size > 4 * STAMP_SIZE ? t->size - STAMP_SIZE : t->size;
+	if (timestamp >= TIMESTAMP_END)
+		abort(); /* hours have passed: nobody measures for so long */
+	stamp_put(stamp, now);
+	memcpy(out, head, sizeof head);
+	out += sizeof head;
+	for (uint32_t i = 0; i < t->size; i++) {
+		if (i && i % STREAM_CHUNK_SIZE == 0)
+			*out++ = (uint8_t)(0xc0 | chunk_stream);
+		*out++ = i < stamped ? t->payload[i] : stamp[i - stamped];
+	}
+	return out;
+}
+
 bool stream_advance(struct stream *s) {
 	struct group g = next_group(s);
 	uint64_t now = clock_ns();
@@ -78,14 +105,17 @@ bool stream_advance(struct stream *s) {
 	b->data = malloc(CHUNK_HEAD + g.size + CHUNK_END + 1);
 	if (!b->data)
 		abort();
-	uint8_t *out = b->data + sprintf((char *)b->data, "%zx\r\n", g.size);
+	uint8_t *out = b->data + (s->rtmp ? 0 : sprintf((char *)b->data, "%zx\r\n", g.size));
 	for (size_t i = 0; i < g.count; i++, clip_advance(&s->place)) {
 		uint32_t at;
 		const struct clip_tag *t = clip_peek(&s->place, &at);
-		out = put_tag(out, t, at, now);
+		out = s->rtmp ? put_message(out, t, at, now) : put_tag(out, t, at, now);
 	}
-	memcpy(out, "\r\n", CHUNK_END);
-	b->size = (size_t)(out - b->data) + CHUNK_END;
+	if (!s->rtmp) {
+		memcpy(out, "\r\n", CHUNK_END);
+		out += CHUNK_END;
+	}
+	b->size = (size_t)(out - b->data);
 	s->next++;
 	return true;
 }

@@ -7,7 +7,7 @@
 
 enum { STREAM_KEPT = 512 };
 
-/* HTTP-FLV: one HTTP chunk with the tags of one write. */
+/* What one write carries: of HTTP-FLV an HTTP chunk with its tags, of RTMP its messages. */
 struct batch {
 	uint8_t *data;
 	size_t size;
@@ -16,12 +16,15 @@ struct batch {
 struct stream {
 	struct clip_place place;
 	uint32_t merge_ms;
+	bool rtmp;
 	uint64_t began_ns;
 	uint64_t next; /* the number of the batch to come */
 	struct batch kept[STREAM_KEPT];
 };
 
-void stream_init(struct stream *s, const struct clip *c, uint32_t merge_ms);
+enum { STREAM_CHUNK_SIZE = 65536 }; /* of RTMP's chunks */
+
+void stream_init(struct stream *s, const struct clip *c, uint32_t merge_ms, bool rtmp);
 void stream_fini(struct stream *s);
 
 /* When the next batch is complete, and so due, on clock.h's clock. */
