@@ -79,6 +79,17 @@ void worker_at_turn_end(struct worker *w, struct turn_task *task) {
 		list_append(&w->turn_tasks, &task->node);
 }
 
+static void on_again(uv_idle_t *handle) {
+	(void)handle;
+}
+
+void worker_at_next_turn(struct worker *w, struct turn_task *task) {
+	if (!list_empty(&task->node))
+		return;
+	list_append(&w->next_turn_tasks, &task->node);
+	uv_idle_start(&w->again, on_again);
+}
+
 /* Tasks may queue more; a chain that goes on for long waits for the next turn, which is then made to come at once. */
 static void run_turn_tasks(struct worker *w) {
 	for (int pass = 0; pass < TURN_PASSES_MAX && !list_empty(&w->turn_tasks); pass++) {
@@ -97,7 +108,13 @@ static void run_turn_tasks(struct worker *w) {
 
 /* After the poll come what sockets and messages asked for; before it, what timers and closing handles did. */
 static void on_after_poll(uv_check_t *handle) {
-	run_turn_tasks(handle->data);
+	struct worker *w = handle->data;
+	run_turn_tasks(w);
+	uv_idle_stop(&w->again);
+	if (list_empty(&w->next_turn_tasks))
+		return;
+	list_splice(&w->turn_tasks, &w->next_turn_tasks);
+	run_turn_tasks(w);
 }
 
 static void on_before_poll(uv_prepare_t *handle) {
@@ -110,6 +127,7 @@ static int worker_init(struct worker *w, struct workers *g, unsigned index) {
 	w->group = g;
 	w->index = index;
 	list_init(&w->turn_tasks);
+	list_init(&w->next_turn_tasks);
 	w->mailbox_last = &w->mailbox_first;
 	int err = uv_loop_init(&w->loop);
 	if (err)
@@ -126,6 +144,7 @@ static int worker_init(struct worker *w, struct workers *g, unsigned index) {
 	uv_timer_init(&w->loop, &w->timer_handle);
 	uv_prepare_init(&w->loop, &w->before_poll);
 	uv_check_init(&w->loop, &w->after_poll);
+	uv_idle_init(&w->loop, &w->again);
 	uv_prepare_start(&w->before_poll, on_before_poll);
 	uv_check_start(&w->after_poll, on_after_poll);
 	w->mailbox_wake.data = w->timer_handle.data = w->before_poll.data = w->after_poll.data = w;
@@ -137,6 +156,7 @@ static void close_handles(struct worker *w) {
 	uv_close((uv_handle_t *)&w->timer_handle, NULL);
 	uv_close((uv_handle_t *)&w->before_poll, NULL);
 	uv_close((uv_handle_t *)&w->after_poll, NULL);
+	uv_close((uv_handle_t *)&w->again, NULL);
 	busy_meter_close(&w->busy);
 }
 

@@ -50,10 +50,11 @@ struct worker {
 
 	struct timer_heap timers;
 	uv_timer_t timer_handle;
-	struct list turn_tasks;
+	struct list turn_tasks, next_turn_tasks;
 	struct busy_meter busy;
 	uv_prepare_t before_poll;
 	uv_check_t after_poll;
+	uv_idle_t again; /* runs while a task waits for the next turn: the poll does not sleep */
 
 	uv_mutex_t mailbox_lock;
 	struct message *mailbox_first, **mailbox_last;
@@ -97,6 +98,10 @@ void worker_post(struct worker *to, struct message *m);
 
 /* On the worker's thread. Queued already: nothing happens. A task may unlink itself with list_remove(&task->node). */
 void worker_at_turn_end(struct worker *w, struct turn_task *task);
+
+/* The same at the end of the next turn, behind its other tasks; it comes at once, and brings what has come meanwhile.
+ * For long work that is done in slices. */
+void worker_at_next_turn(struct worker *w, struct turn_task *task);
 
 void turn_task_init(struct turn_task *task, void (*run)(struct turn_task *));
 

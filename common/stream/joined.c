@@ -10,10 +10,10 @@ enum {
 	BYTES_MOST = 2 * PACE_BYTES_MOST, /* a flush is due at PACE_BYTES_MOST; one more turn's items may be behind them */
 };
 
-static bool read_by_several(const struct log *l) {
-	int readers = 0;
-	list_each (node, &l->paced)
-		if (++readers == READERS_LEAST)
+static bool are_several(const struct list *readers) {
+	int count = 0;
+	list_each (node, readers)
+		if (++count == READERS_LEAST)
 			return true;
 	return false;
 }
@@ -34,11 +34,14 @@ static size_t measure(const struct log *l, uint64_t from, int *count) {
 	return size;
 }
 
-void joined_make(struct log *l) {
+void joined_make(struct log *l, const struct list *readers) {
 	int count;
-	if (!read_by_several(l))
+	uint64_t from = list_empty(readers) ? l->next : list_entry(readers->next, struct cursor, node)->position;
+	if (l->joined.block && l->joined.from == from && l->joined.to == l->next)
 		return;
-	uint64_t from = list_entry(l->paced.next, struct cursor, node)->position;
+	joined_drop(l);
+	if (!are_several(readers))
+		return;
 	size_t size = from >= l->first ? measure(l, from, &count) : 0;
 	if (!size || size > BYTES_MOST || count < 2)
 		return;

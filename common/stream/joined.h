@@ -12,6 +12,7 @@
 #pragma once
 
 #include "common/base/bytes.h"
+#include "common/base/list.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -24,8 +25,9 @@ struct joined {
 	int count;           /* of blocks in it */
 };
 
-/* Joins what the paced readers of `l` are about to get, if that is worth it and there is memory for it. */
-void joined_make(struct log *l);
+/* Joins what `readers` of `l` are about to get, if that is worth it and there is memory for it. What is there already
+ * and is still that stays. */
+void joined_make(struct log *l, const struct list *readers);
 
 /* The flush is over. */
 void joined_drop(struct log *l);

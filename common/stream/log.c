@@ -19,10 +19,11 @@ static uint64_t *key_slot(const struct log *l, uint64_t i) {
 }
 
 /* Each goes back to where it will wait next before it reads, for it may close itself, and be freed, while it does. */
-static void wake_all(struct list *from) {
+static void wake_readers(struct turn_task *task) {
+	struct log *l = list_entry(task, struct log, wake);
 	struct list waiting;
 	list_init(&waiting);
-	list_splice(&waiting, from);
+	list_splice(&waiting, &l->readers);
 	while (!list_empty(&waiting)) {
 		struct cursor *c = list_entry(waiting.next, struct cursor, node);
 		list_remove(&c->node);
@@ -31,28 +32,15 @@ static void wake_all(struct list *from) {
 	}
 }
 
-static void wake_readers(struct turn_task *task) {
-	wake_all(&list_entry(task, struct log, wake)->readers);
-}
-
 static void tell_wait(struct log *l, bool waits) {
 	if (l->on_wait)
 		l->on_wait(l, waits);
 }
 
-static void flush(struct turn_task *task) {
-	struct log *l = list_entry(task, struct log, flush);
-	pace_flushed(&l->pace);
-	tell_wait(l, false);
-	joined_make(l);
-	wake_all(&l->paced);
-	joined_drop(l);
-}
-
 static void on_pace_due(struct timer *t) {
 	struct log *l = list_entry(t, struct log, pace.timer);
 	tell_wait(l, false); /* what this appends is made ready before the flush, which is asked for after it */
-	worker_at_turn_end(l->worker, &l->flush);
+	flush_ask(l);
 }
 
 void log_init(struct log *l, struct worker *w, struct log_limits limits) {
@@ -60,7 +48,7 @@ void log_init(struct log *l, struct worker *w, struct log_limits limits) {
 	list_init(&l->readers);
 	turn_task_init(&l->wake, wake_readers);
 	list_init(&l->paced);
-	turn_task_init(&l->flush, flush);
+	flush_init(l);
 	pace_init(&l->pace, w, on_pace_due);
 	metric_inc(M_LOGS);
 }
@@ -85,7 +73,7 @@ static void drop_first(struct log *l) {
 void log_fini(struct log *l) {
 	assert(list_empty(&l->readers) && list_empty(&l->paced));
 	list_remove(&l->wake.node);
-	list_remove(&l->flush.node);
+	flush_fini(l);
 	timer_stop(&l->pace.timer);
 	while (l->first < l->next)
 		drop_first(l);
@@ -135,7 +123,7 @@ static bool over_limit(const struct log *l) {
 static void pace(struct log *l, const struct log_item *item) {
 	bool waited = timer_running(&l->pace.timer);
 	if (pace_item(&l->pace, item->size_bytes, item->flags & ITEM_END))
-		worker_at_turn_end(l->worker, &l->flush);
+		flush_ask(l);
 	else if (!waited)
 		tell_wait(l, true);
 }

@@ -14,6 +14,7 @@
 #include "common/base/counted.h"
 #include "common/base/list.h"
 #include "common/loop/worker.h"
+#include "common/stream/flush.h"
 #include "common/stream/joined.h"
 #include "common/stream/pace.h"
 
@@ -60,7 +61,7 @@ struct log {
 	struct list readers; /* cursors that wait for items, woken at the end of the turn that brings one */
 	struct turn_task wake;
 	struct list paced; /* cursors that wait for a flush: viewers that have all there was at the last one */
-	struct turn_task flush;
+	struct flush flush;
 	struct pace pace;     /* when that comes */
 	struct joined joined; /* what it brings */
 };

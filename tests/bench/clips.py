@@ -3,10 +3,10 @@ import subprocess
 
 import flv
 
-# 2.5 Mbit/s, with noise so that the encoder really fills it.
+# 2.5 Mbit/s, with noise so that the encoder really fills it. A keyframe each second: so each second is like the others.
 HD = ["-f", "lavfi", "-i", "testsrc2=size=1280x720:rate=30,noise=alls=20:allf=t", "-f", "lavfi", "-i",
       "sine=frequency=440:sample_rate=44100", "-t", "20", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency",
-      "-g", "60", "-b:v", "2400k", "-maxrate", "2400k", "-bufsize", "1200k", "-c:a", "aac", "-b:a", "96k"]
+      "-g", "30", "-b:v", "2400k", "-maxrate", "2400k", "-bufsize", "1200k", "-c:a", "aac", "-b:a", "96k"]
 # 100 kbit/s.
 SMALL = ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=10,noise=alls=20:allf=t", "-f", "lavfi", "-i",
          "sine=frequency=440:sample_rate=8000", "-t", "20", "-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency",
@@ -52,7 +52,7 @@ def make(folder, name, options):
 
 
 def hd(folder):
-    return make(folder, "hd", HD)
+    return make(folder, "hd-1s", HD)
 
 
 def small(folder):
@@ -60,7 +60,7 @@ def small(folder):
 
 
 def rich(folder):
-    return make(folder, "rich", RICH)
+    return make(folder, "rich-1s", RICH)
 
 
 def sparse(folder):

@@ -10,10 +10,10 @@ import servers
 from bench import processes, say
 
 MERGES = {"instant": "0ms", "merged": "170ms", "adaptive": "adaptive"}
-ALL = ["weir-rtmp-instant", "nginx-rtmp", "weir-flv-instant", "weir-rtmp-merged", "weir-flv-merged", "weir-rtmp-adaptive",
-       "weir-flv-adaptive"]
-FEWER = ["weir-rtmp-instant", "nginx-rtmp", "weir-flv-instant", "weir-rtmp-merged", "weir-rtmp-adaptive"]
-SETTLE_MS = 1800  # with the half second before the window: longer than a GOP, for servers that begin at the next keyframe
+MERGED = ["weir-rtmp-merged", "weir-flv-merged"]
+ALL = ["weir-rtmp-instant", "nginx-rtmp", "weir-flv-instant", *MERGED]
+SETTLE_MS = 800  # with the half second before the window: longer than a GOP, for servers that begin at the next keyframe
+ADAPT_MS = 12000  # until an adaptive edge has found how far it must merge
 ALIKE = 0.06  # writes a second that count as the same schedule
 
 
@@ -122,10 +122,32 @@ def count_nginx_writes(bench, field):
 
 
 def measure(bench, clip, sizes, rounds, seconds):
+    """`sizes` gives who is measured with so many viewers."""
     with processes() as children:
-        field = Field(children, clip, FEWER if bench.quick else ALL)
+        field = Field(children, clip, ALL)
         count_nginx_writes(bench, field)
-        for viewers in sizes:
+        everyone = field.contestants
+        for viewers, wanted in sizes.items():
+            field.contestants = [contestant for contestant in everyone if contestant.name in wanted]
             size = Size(bench, field, viewers, seconds)
             for number in range(rounds):
                 size.round(number)
+
+
+def adapt(bench, clip, sizes, seconds=3):
+    """The adaptive edge between its two ends: one run of each for each size, the adaptive one once it has settled."""
+    with processes() as children:
+        field = Field(children, clip, [f"weir-rtmp-{merge}" for merge in MERGES])
+        for viewers in sizes:
+            with bench.quiet():
+                for contestant in field.contestants:
+                    adapt_run(bench, field, contestant, viewers, seconds)
+
+
+def adapt_run(bench, field, contestant, viewers, seconds):
+    settle_ms = ADAPT_MS if contestant.name.endswith("adaptive") else SETTLE_MS
+    row = load.run(field.children, contestant.server, contestant.stream, rtmp=viewers, seconds=seconds, settle_ms=settle_ms)
+    row["messages_sent_per_s"] = field.clip.messages_per_second
+    bench.keep("adaptive", round=0, contestant=contestant.name, **row)
+    say(f"  {viewers:5} {contestant.name:20} {row['cpu_per_gb'] or 0:6.3f} s/GB, {row['writes_per_s_viewer']:.1f} writes/s, "
+        f"latency {row['latency_ms'] and row['latency_ms']['p50']} ms {judge.unfit(row, field.clip.messages_per_second) or ''}")

@@ -35,9 +35,9 @@ def memory_round(bench, name, make, clip, protocol, viewers, number):
     """One viewer first, until all that the stream itself needs is there; then many; then none of them reads any more."""
     with processes() as children, bench.quiet():
         server, first, seen = make(children, clip), {}, {}
-        load.run(children, server, "live/cam", seconds=4, settle_ms=2000,
+        load.run(children, server, "live/cam", seconds=2, settle_ms=2000,
                  on_event=lambda event: first.update({event: servers.resident_bytes(server.pid)}), **{protocol: 1})
-        load.run(children, server, "live/cam", seconds=4, more=["--stall", viewers - 1],
+        load.run(children, server, "live/cam", seconds=3, more=["--stall", viewers - 1],
                  on_event=lambda event: seen.update({event: servers.resident_bytes(server.pid)}), **{protocol: viewers})
     for state, event in (("playing", "settled"), ("stalled", "closed")):
         row = bench.keep("memory", contestant=name, state=state, protocol=protocol, round=number, viewers=viewers,
@@ -67,7 +67,7 @@ def first_frame(bench, clip, viewers=20):
             for protocol in ("rtmp", "flv"):
                 servers.publish(children, origin.rtmp_port, f"live/{protocol}", clip, count=viewers)
                 for name, stream, more in (("fetched", f"live/{protocol}", ["--each"]), ("there", "live/cam", [])):
-                    row = load.run(children, edge, stream, seconds=1, settle_ms=500, ramp=10, more=more, **{protocol: viewers})
+                    row = load.run(children, edge, stream, seconds=1, settle_ms=500, ramp=20, more=more, **{protocol: viewers})
                     bench.keep("first-frame", contestant=name, protocol=protocol, round=number, **row)
                     say(f"  {name} {protocol}: {row['play_ms']['p50']} ms, p99 {row['play_ms']['p99']} ms")
 
@@ -152,7 +152,7 @@ def storm_run(bench, children, edge, name, viewers, crowd, number):
             others.append(threading.Thread(target=come_and_go, args=(children, edge, crowd)))
             others[0].start()
 
-    row = load.run(children, edge, "live/cam", rtmp=viewers, seconds=6, on_event=on_event)
+    row = load.run(children, edge, "live/cam", rtmp=viewers, seconds=5, on_event=on_event)
     for thread in others:
         thread.join()
     bench.keep("storm", contestant=name, round=number, **row)

@@ -85,9 +85,6 @@ def fanout_verdicts(data):
             rows.append([viewers, f"{name} / its floor", f"≤ {limit}", data.ratio(name, viewers, limit).text()])
             if "instant" in name and "nginx-rtmp" in data.contestants:
                 rows.append([viewers, f"{name} / nginx-rtmp", "< 1", data.against(name, "nginx-rtmp", viewers, NGINX_MAX).text()])
-        for name in (c for c in data.contestants if "adaptive" in c):
-            for other in (name.replace("adaptive", merge) for merge in ("instant", "merged")):
-                rows.append([viewers, f"{name} / {other}", "", number(data.against(name, other, viewers, 1).figure)])
     return table(["viewers", "ratio of CPU s/GB", "wanted", "median (range): verdict"], rows)
 
 
@@ -117,6 +114,26 @@ def fanout_text(rows):
     data = Fanout(rows)
     parts = [fanout_costs(data), fanout_verdicts(data), fanout_flatness(data), latency_verdicts(data)]
     return "### Many viewers of one stream\n\n" + "\n\n".join(part for part in parts if part)
+
+
+def adaptive_text(rows):
+    out = []
+    for row in rows:
+        why = judge.unfit(row, row["messages_sent_per_s"])
+        latency = row["latency_ms"]
+        out.append([row["viewers"], row["contestant"], why and f"not measured: {why}" or f"{row['cpu_per_gb']:.2f}",
+                    f"{row['server_cpu_s'] / row['window_s']:.0%}", f"{row['writes_per_s_viewer']:.1f}",
+                    f"{latency['p50']:.1f} / {latency['p99']:.1f}" if latency else "–"])
+    return "### Between instant and merged\n\n![CPU seconds per GB of adaptive merging](adaptive-cost.svg)\n\n" + table(
+        ["viewers", "contestant", "CPU s/GB", "of its core", "writes a second and viewer", "latency ms, median / p99"], out)
+
+
+def adaptive_chart(rows):
+    curves = {}
+    for row in rows:
+        if not judge.unfit(row, row["messages_sent_per_s"]):
+            curves.setdefault(row["contestant"], []).append((row["viewers"], row["cpu_per_gb"]))
+    return chart.lines("CPU seconds per GB delivered", "viewers", curves) if curves else None
 
 
 def memory_text(rows):
@@ -176,14 +193,19 @@ def storm_text(rows):
                                               [f"storm / calm, wanted ≤ {STORM_MAX:g}", verdict.text()]])
 
 
-SECTIONS = {"fanout": fanout_text, "memory": memory_text, "first-frame": first_frame_text, "workers": workers_text,
+SECTIONS = {"fanout": fanout_text, "adaptive": adaptive_text, "memory": memory_text, "first-frame": first_frame_text, "workers": workers_text,
             "streams": streams_text, "storm": storm_text}
 
 
 def charts_of(rows):
+    adaptive = of_scenario(rows, "adaptive")
+    drawing = adaptive_chart(adaptive)
+    charts = {"adaptive-cost.svg": drawing} if drawing else {}
     data = Fanout(rows)
-    if len(data.sizes) < 2:
-        return {}
+    return {**fanout_chart(data), **charts} if len(data.sizes) > 1 else charts
+
+
+def fanout_chart(data):
     curves = {}
     for name in (c for c in data.contestants if not c.startswith("floor")):
         curves[name] = [(viewers, Figure.of(data.cost(name, viewers).values()).median)
@@ -203,7 +225,7 @@ def of(rows):
         if mine:
             texts.append(text(rows if name == "fanout" else mine))
     charts = charts_of(rows)
-    if charts:
+    if "fanout-cost.svg" in charts:
         texts.insert(0, "![CPU seconds per GB over the number of viewers](fanout-cost.svg)")
     return "\n\n".join(texts), charts
 

@@ -17,8 +17,16 @@ struct options {
 	bool each, events;
 };
 
+enum { WINDOW_SECONDS_MAX = 86400 };
+
+/* One second of the window: the server's CPU time, and what all viewers got. */
+struct second {
+	uint64_t server_cpu_ns, bytes;
+};
+
 /* What the window cost. */
 struct window {
+	struct second seconds[WINDOW_SECONDS_MAX];
 	uint64_t began_ns, ended_ns;
 	uint64_t server_cpu_ns, own_cpu_ns;
 };

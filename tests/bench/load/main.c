@@ -200,6 +200,25 @@ static void tell(const char *event) {
 	fflush(stdout);
 }
 
+static uint64_t window_bytes(void) {
+	uint64_t bytes = 0;
+	for (int i = 0; i < load.total; i++)
+		bytes += load.viewers[i].window_bytes;
+	return bytes;
+}
+
+/* Each second is told for itself too: one that a neighbour disturbed shows. */
+static void run_seconds(struct window *w, int count) {
+	struct second at = {w->server_cpu_ns, 0};
+	for (int i = 0; i < count; i++) {
+		uint64_t now = clock_ns(), due = w->began_ns + (uint64_t)(i + 1) * 1000 * MS;
+		run_for(due > now ? due - now : 0);
+		struct second here = {cpu_ns(load.options.server), window_bytes()};
+		w->seconds[i] = (struct second){here.server_cpu_ns - at.server_cpu_ns, here.bytes - at.bytes};
+		at = here;
+	}
+}
+
 static void measure_window(void) {
 	struct window *w = &load.window;
 	tell("settled");
@@ -210,7 +229,7 @@ static void measure_window(void) {
 	w->own_cpu_ns = cpu_ns(getpid());
 	w->began_ns = clock_ns();
 	open_window();
-	run_for((uint64_t)load.options.seconds * 1000 * MS);
+	run_seconds(w, load.options.seconds);
 	load.measuring = false;
 	w->ended_ns = clock_ns();
 	w->server_cpu_ns = cpu_ns(load.options.server) - w->server_cpu_ns;

@@ -74,6 +74,7 @@ bool options_parse(struct options *o, int argc, char **argv) {
 	for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		if (!take(o, c, optarg))
 			return false;
-	return o->name[0] && o->ramp > 0 && o->seconds > 0 && o->rtmp_viewers + o->flv_viewers > 0 &&
-	       (!o->rtmp_viewers || o->rtmp_host) && (!o->flv_viewers || o->flv_host);
+	return o->name[0] && o->ramp > 0 && o->seconds > 0 && o->seconds <= WINDOW_SECONDS_MAX &&
+	       o->rtmp_viewers + o->flv_viewers > 0 && (!o->rtmp_viewers || o->rtmp_host) &&
+	       (!o->flv_viewers || o->flv_host);
 }

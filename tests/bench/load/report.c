@@ -80,6 +80,14 @@ static void print_window(const struct load *l) {
 		       (double)histogram_percentile(&l->latency, 99) / 1e6);
 }
 
+static void print_seconds(const struct load *l) {
+	printf(",\"seconds_cpu_s_and_bytes\":[");
+	for (int i = 0; i < l->options.seconds; i++)
+		printf("%s[%.6f,%llu]", i ? "," : "", (double)l->window.seconds[i].server_cpu_ns / 1e9,
+		       (unsigned long long)l->window.seconds[i].bytes);
+	printf("]");
+}
+
 static bool print_protocol(const struct load *l, const struct protocol *p, int expected) {
 	struct tally t = {0};
 	int full = 0;
@@ -97,6 +105,7 @@ static bool print_protocol(const struct load *l, const struct protocol *p, int e
 	print_times("play_ms", t.play_to_frame, t.n);
 	print_times("gap_ms", t.gaps, t.n);
 	print_window(l);
+	print_seconds(l);
 	printf("}\n");
 	free(t.densities);
 	free(t.connect_to_frame);

@@ -15,10 +15,11 @@
 static inline struct worker *still_worker_new(void) {
 	struct worker *w = calloc(1, sizeof *w);
 	list_init(&w->turn_tasks);
+	list_init(&w->next_turn_tasks);
 	return w;
 }
 
-static inline void still_worker_turn(struct worker *w) {
+static inline void still_worker_tasks(struct worker *w) {
 	while (!list_empty(&w->turn_tasks)) {
 		struct turn_task *task = list_entry(w->turn_tasks.next, struct turn_task, node);
 		list_remove(&task->node);
@@ -26,15 +27,24 @@ static inline void still_worker_turn(struct worker *w) {
 	}
 }
 
+/* What asked for the next turn in the one before is behind the turn's other tasks. */
+static inline void still_worker_turn(struct worker *w) {
+	still_worker_tasks(w);
+	list_splice(&w->turn_tasks, &w->next_turn_tasks);
+	still_worker_tasks(w);
+}
+
 /* And its timers: a loop that does not run, whose clock the test moves. */
 static inline void still_worker_clock_init(struct worker *w) {
 	cr_assert_eq(uv_loop_init(&w->loop), 0);
 	uv_timer_init(&w->loop, &w->timer_handle);
+	uv_idle_init(&w->loop, &w->again);
 	w->loop.time = 1000000;
 }
 
 static inline void still_worker_clock_fini(struct worker *w) {
 	uv_close((uv_handle_t *)&w->timer_handle, NULL);
+	uv_close((uv_handle_t *)&w->again, NULL);
 	uv_run(&w->loop, UV_RUN_DEFAULT);
 	cr_assert_eq(uv_loop_close(&w->loop), 0);
 	free(w->timers.items);
