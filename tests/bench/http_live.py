@@ -30,7 +30,7 @@ def reload(bench, clip, connections=1000, batches=12, rounds=5):
 
 
 def reload_run(bench, edge, connections, batches, number):
-    command = [servers.program("reload"), "--http", edge.address("flv"), "--playlist", "/live/cam/v/index.m3u8", "--flv",
+    command = [servers.program("reload"), "--http", edge.address_of("flv"), "--playlist", "/live/cam/v/index.m3u8", "--flv",
                "/live/cam.flv", "--connections", str(connections), "--batches", str(batches)]
     began, cpu = time.monotonic(), servers.cpu_seconds(edge.pid)
     ended = subprocess.run(servers.on_core(servers.LOAD_CORE, [str(part) for part in command]), capture_output=True, text=True,
@@ -118,7 +118,7 @@ def packaging(bench, clip, streams=20, rounds=5, seconds=5):
 
 def watch(children, edge, streams, seconds):
     return children.start(f"viewers-{edge.name}", servers.on_core(servers.LOAD_CORE, [
-        servers.program("load"), "--stream", "live/many", "--flv", edge.address("flv"), "--flv-viewers", streams, "--each",
+        servers.program("load"), "--stream", "live/many", "--flv", edge.address_of("flv"), "--flv-viewers", streams, "--each",
         "--rtmp-viewers", 0, "--seconds", seconds, "--settle", 1000, "--ramp", load.RAMP]))
 
 

@@ -15,8 +15,8 @@ def run(children, server, stream, rtmp=0, flv=0, seconds=3, settle_ms=1500, ramp
     """What the client reports: one dictionary, of both protocols together where both play. `on_event` gets "settled" and "closed"."""
     command = [program("load"), "--stream", stream, "--rtmp-viewers", rtmp, "--flv-viewers", flv, "--seconds", seconds,
                "--settle", settle_ms, "--ramp", ramp, "--server", server.pid, "--events", *more]
-    command += ["--rtmp", server.address("rtmp")] if rtmp else []
-    command += ["--flv", server.address("flv")] if flv else []
+    command += ["--rtmp", server.address_of("rtmp")] if rtmp else []
+    command += ["--flv", server.address_of("flv")] if flv else []
     child = children.start("load", on_core(core, command), stdout=subprocess.PIPE)
     limit = threading.Timer(60 + seconds + settle_ms / 1000 + (rtmp + flv) / ramp, child.kill)
     limit.start()

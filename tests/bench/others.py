@@ -162,6 +162,6 @@ def storm_run(bench, children, edge, name, viewers, crowd, number):
 def come_and_go(children, edge, crowd):
     """Comes within a second, plays for two and is gone all at once, when the client ends."""
     child = children.start("crowd", servers.on_core(servers.LOAD_CORE, [
-        servers.program("load"), "--stream", "live/cam", "--rtmp", edge.address("rtmp"), "--rtmp-viewers", crowd, "--ramp", crowd,
+        servers.program("load"), "--stream", "live/cam", "--rtmp", edge.address_of("rtmp"), "--rtmp-viewers", crowd, "--ramp", crowd,
         "--settle", 1000, "--seconds", 1], priority="1"))
     child.wait(30)

@@ -56,7 +56,7 @@ class PinnedNode(weir.Node):
         metrics = self.metrics()
         return metrics["weir_socket_writes_total"], metrics["weir_socket_sent_bytes_total"]
 
-    def address(self, protocol):
+    def address_of(self, protocol):
         return f"127.0.0.1:{self.rtmp_port if protocol == 'rtmp' else self.http_port}"
 
 
@@ -121,7 +121,7 @@ class Floor:
     def pid(self):
         return self.child.pid
 
-    def address(self, _):
+    def address_of(self, _):
         return f"127.0.0.1:{self.port}"
 
     def counters(self):
@@ -161,7 +161,7 @@ rtmp {{ server {{ listen 127.0.0.1:{self.port}; chunk_size 4096; ping 1h; applic
     def pid(self):
         return self.child.pid
 
-    def address(self, _):
+    def address_of(self, _):
         return f"127.0.0.1:{self.port}"
 
     def counters(self):
