@@ -59,11 +59,23 @@ static void print_shares(enum metric m, struct buffer *out) {
 	}
 }
 
+static void print_workers(enum metric m, struct buffer *out) {
+	for (unsigned i = 0; i < METRIC_THREADS - METRIC_FIRST_WORKER; i++) {
+		int64_t v = atomic_load_explicit(&rows[METRIC_FIRST_WORKER + i].values[m], memory_order_relaxed);
+		if (v)
+			buffer_printf(out, "%s{worker=\"%u\"} %lld\n", table[m].name, i, (long long)v);
+	}
+}
+
 void metrics_print(struct buffer *out) {
 	for (int m = 0; m < METRIC_COUNT; m++) {
 		if (m == 0 || strcmp(table[m].name, table[m - 1].name) != 0)
 			buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", table[m].name, table[m].help, table[m].name,
-			              table[m].type == METRIC_COUNTER ? "counter" : "gauge");
+			              table[m].type == METRIC_COUNTER || table[m].type == METRIC_WORKER ? "counter" : "gauge");
+		if (table[m].type == METRIC_WORKER) {
+			print_workers((enum metric)m, out);
+			continue;
+		}
 		if (table[m].type == METRIC_SHARE) {
 			print_shares((enum metric)m, out);
 			continue;

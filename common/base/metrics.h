@@ -21,7 +21,8 @@ enum metric {
 enum metric_type {
 	METRIC_COUNTER,
 	METRIC_GAUGE,
-	METRIC_SHARE, /* a gauge from 0 to 1 that each worker has of its own, printed with its index as label */
+	METRIC_WORKER, /* a counter of each worker's own, printed with its index as label once it has counted */
+	METRIC_SHARE,  /* a gauge from 0 to 1 that each worker has of its own, printed with its index as label */
 };
 
 enum { METRIC_THREADS = 130, METRIC_FIRST_WORKER = 2 }; /* rows: main, the logger, 128 workers */

@@ -21,6 +21,7 @@ METRIC(M_SOCKET_SENT, COUNTER, "weir_socket_sent_bytes_total", "", "Bytes handed
 METRIC(M_SOCKET_WRITES, COUNTER, "weir_socket_writes_total", "", "Write calls that sent something")
 METRIC(M_SENDER_WRITES, COUNTER, "weir_sender_writes_total", "", "Times that a viewer was given blocks of a stream: one write call each")
 METRIC(M_SENDER_BLOCKS, COUNTER, "weir_sender_blocks_total", "", "Blocks of streams (a frame each, or a head) given to viewers")
+METRIC(M_WORKER_SENT, WORKER, "weir_worker_sent_bytes_total", "", "Bytes that the worker's sockets handed to the kernel")
 METRIC(M_WORKER_BUSY, SHARE, "weir_worker_busy_ratio", "", "Share of the time in which the worker ran, of that in which it could have")
 METRIC(M_WORKER_PRESSURE, SHARE, "weir_worker_pressure_ratio", "", "How far frames wait for each other because the worker is busy, as a share of edge.merge_max")
 METRIC(M_STREAMS, GAUGE, "weir_streams", "", "Streams known on this node")

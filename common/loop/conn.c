@@ -15,17 +15,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { FIRST_QUEUE = 4 };
-
-/* What waits for the kernel; there only while something does. */
-struct conn_pending {
-	struct conn_slice *items; /* owned references */
-	size_t first, count, capacity;
-	size_t bytes;
-	uv_write_t request;
-	struct timer linger;
-};
-
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
 	(void)suggested;
 	struct conn *c = handle->data;
@@ -60,85 +49,6 @@ void conn_ended(struct conn *c, int error) {
 		c->ops->on_end(c, error);
 }
 
-/* --- the queue --- */
-
-static void pending_free(struct conn *c) {
-	struct conn_pending *p = c->pending;
-	if (!p)
-		return;
-	for (size_t i = 0; i < p->count; i++)
-		bytes_unref(&p->items[p->first + i].owner);
-	timer_stop(&p->linger);
-	free(p->items);
-	free(p);
-	c->pending = NULL;
-}
-
-static void on_linger_due(struct timer *t);
-
-static int pending_get(struct conn *c) {
-	if (c->pending)
-		return 0;
-	struct conn_pending *p = calloc(1, sizeof *p);
-	if (!p)
-		return UV_ENOMEM;
-	timer_init(&p->linger, c->worker, on_linger_due);
-	p->request.data = c;
-	c->pending = p;
-	return 0;
-}
-
-static int pending_make_room(struct conn_pending *p) {
-	if (p->first + p->count < p->capacity)
-		return 0;
-	if (p->first) { /* move down rather than grow: the queue drains from its front */
-		memmove(p->items, p->items + p->first, p->count * sizeof *p->items);
-		p->first = 0;
-		return 0;
-	}
-	size_t capacity = p->capacity ? 2 * p->capacity : FIRST_QUEUE;
-	struct conn_slice *items = realloc(p->items, capacity * sizeof *items);
-	if (!items)
-		return UV_ENOMEM;
-	p->items = items;
-	p->capacity = capacity;
-	return 0;
-}
-
-/* Takes over the reference in `s` on success. */
-static int pending_append(struct conn *c, const struct conn_slice *s) {
-	int err = pending_get(c);
-	if (!err)
-		err = pending_make_room(c->pending);
-	if (err)
-		return err;
-	struct conn_pending *p = c->pending;
-	p->items[p->first + p->count++] = *s;
-	p->bytes += s->size;
-	return 0;
-}
-
-/* The first `size` queued bytes are sent. Frees the queue when it is empty, unless libuv still holds its request. */
-static void pending_consume(struct conn *c, size_t size) {
-	struct conn_pending *p = c->pending;
-	p->bytes -= size;
-	while (p->count) {
-		struct conn_slice *s = &p->items[p->first];
-		if (s->size > size) {
-			s->data += size;
-			s->size -= size;
-			return;
-		}
-		size -= s->size;
-		bytes_unref(&s->owner);
-		p->first++;
-		p->count--;
-	}
-	assert(size == 0);
-	if (!(c->writing && !c->tls) && !c->lingering)
-		pending_free(c);
-}
-
 /* --- writing --- */
 
 static void on_written(uv_write_t *request, int status);
@@ -159,6 +69,7 @@ void conn_count_written(struct conn *c, size_t size) {
 	c->written_bytes += size;
 	c->last_written_ms = worker_now_ms(c->worker);
 	metric_add(M_SOCKET_SENT, (int64_t)size);
+	metric_add(M_WORKER_SENT, (int64_t)size);
 	metric_inc(M_SOCKET_WRITES);
 }
 
@@ -194,7 +105,7 @@ static int flush(struct conn *c) {
 		int sent = write_now(c, bufs, n);
 		if (sent < 0)
 			return sent;
-		pending_consume(c, (size_t)sent);
+		conn_pending_consume(c, (size_t)sent);
 		if ((size_t)sent < total)
 			return wait_for_room(c);
 	}
@@ -231,7 +142,7 @@ static void on_written(uv_write_t *request, int status) {
 	if (!status) {
 		size_t size = c->pending->items[c->pending->first].size;
 		conn_count_written(c, size);
-		pending_consume(c, size);
+		conn_pending_consume(c, size);
 	}
 	conn_written(c, status);
 }
@@ -267,7 +178,7 @@ int conn_send_slice(struct conn *c, const struct conn_slice *s) {
 		return UV_ENOBUFS;
 	struct conn_slice own = *s;
 	bytes_ref(own.owner);
-	int err = pending_append(c, &own);
+	int err = conn_pending_append(c, &own);
 	if (err) {
 		bytes_unref(&own.owner);
 		return err;
@@ -279,7 +190,7 @@ int conn_send_slice(struct conn *c, const struct conn_slice *s) {
 /* Keeps what the kernel did not take of a slice (all of it if it took none). */
 static int keep_rest(struct conn *c, const struct conn_slice *s, size_t sent) {
 	struct conn_slice rest = {s->data + sent, s->size - sent, bytes_ref(s->owner)};
-	int err = pending_append(c, &rest);
+	int err = conn_pending_append(c, &rest);
 	if (err)
 		bytes_unref(&rest.owner);
 	return err ? err : wait_for_room(c);
@@ -302,7 +213,7 @@ int conn_try_writev(struct conn *c, const struct conn_slice *slices, size_t coun
 		return r;
 	size_t sent = (size_t)r;
 	if (c->pending && c->pending->count)
-		pending_consume(c, sent < queued ? sent : queued);
+		conn_pending_consume(c, sent < queued ? sent : queued);
 	if (sent < queued)
 		return wait_for_room(c);
 	if (own == 0) {
@@ -430,7 +341,7 @@ static void on_handle_closed(uv_handle_t *handle) {
 	struct conn *c = handle->data;
 	struct worker *w = c->worker;
 	bool limited = c->limited;
-	pending_free(c);
+	conn_pending_free(c);
 	if (c->tls)
 		tls_conn_free(c);
 	c->ops->on_closed(c);
@@ -450,23 +361,22 @@ void conn_close(struct conn *c) {
 	timer_stop(&c->stall);
 	if (c->connecting)
 		conn_connect_cancel(c);
-	if (c->pending)
-		timer_stop(&c->pending->linger);
 	if (c->tls)
 		tls_conn_stop(c);
 	uv_close(&c->handle, on_handle_closed);
 }
 
 static void on_linger_due(struct timer *t) {
-	struct conn_pending *p = list_entry(t, struct conn_pending, linger);
-	conn_close(p->request.data);
+	conn_close(list_entry(t, struct conn, stall));
 }
 
 /* Closing at once with bytes unread would reset the connection and take what we sent with it: so send, say that nothing
  * more comes, and wait for the peer's end. */
 void conn_close_after_send(struct conn *c, uint64_t timeout_ms) {
-	if (!can_send(c) || (c->tls && !tls_conn_established(c)) || pending_get(c) ||
-	    timer_start(&c->pending->linger, timeout_ms)) {
+	bool may_linger = can_send(c) && !(c->tls && !tls_conn_established(c));
+	timer_stop(&c->stall); /* it has an end now */
+	timer_init(&c->stall, c->worker, on_linger_due);
+	if (!may_linger || timer_start(&c->stall, timeout_ms)) {
 		conn_close(c);
 		return;
 	}

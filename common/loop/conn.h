@@ -69,7 +69,7 @@ struct conn {
 	bool lulled;    /* conn_lull */
 	uint32_t peer_timeout_ms; /* conn_set_peer_timeout; 0: the kernel's own patience */
 	uint32_t stall_ms;        /* conn_watch_stall; 0: not watched */
-	struct timer stall;       /* set when the kernel is full */
+	struct timer stall;       /* set when the kernel is full; of a conn that lingers, its end */
 };
 
 /* One run of bytes to send, inside the block `owner`. */

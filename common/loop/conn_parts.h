@@ -1,11 +1,28 @@
 /*
- * conn_parts.h: a conn's parts. Internal: conn.c (reading, sending, closing), conn_connect.c (opening one),
+ * conn_parts.h: a conn's parts. Internal: conn.c (reading, sending, closing), conn_queue.c (what waits),
+ * conn_connect.c (opening one),
  * conn_stall.c (peers that take nothing), conn_lull.c (bytes that nobody needs soon), conn_peer.c (peers that
  * vanished).
  */
 #pragma once
 
 #include "common/loop/conn.h"
+
+/* What waits for the kernel. */
+struct conn_pending {
+	struct conn_slice *items;        /* owned references; `one` until there are more */
+	uint32_t first, count, capacity; /* CONN_QUEUE_LIMIT bounds them */
+	size_t bytes;
+	uv_write_t request;
+	struct conn_slice one;
+};
+
+/* Takes over the reference in `s` on success. 0 or UV_ENOMEM. */
+int conn_pending_append(struct conn *c, const struct conn_slice *s);
+
+/* The first `size` queued bytes are sent. Frees the queue when it is empty, unless libuv still holds its request. */
+void conn_pending_consume(struct conn *c, size_t size);
+void conn_pending_free(struct conn *c);
 
 void conn_init(struct conn *c, struct worker *w, const struct conn_ops *ops);
 int conn_init_handle(struct conn *c, bool is_unix);

@@ -24,7 +24,7 @@ int conn_stall_watch(struct conn *c) {
 
 void conn_watch_stall(struct conn *c, uint32_t ms) {
 	c->stall_ms = ms;
-	if (!ms)
+	if (!ms && !c->lingering)
 		timer_stop(&c->stall);
 	if (c->writing && conn_stall_watch(c))
 		conn_close(c);

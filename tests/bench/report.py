@@ -160,10 +160,10 @@ def workers_text(rows):
         return {row["round"]: row["cpu_per_gb"] for row in rows if row["contestant"] == name
                 and row["full_rate"] == row["viewers"]}
     verdict = judge.ratio_at_most(cost("2-workers"), cost("1-workers"), WORKERS_MAX, floor={})
-    share = Figure.of(row["busiest_share"] for row in rows if row["contestant"] == "2-workers")
+    share = Figure.of(row["greatest_share"] for row in rows if row["contestant"] == "2-workers" and "greatest_share" in row)
     return "### Two workers\n\n" + table(["figure", "wanted", "median (range)"], [
         ["CPU s/GB, two workers / one", f"≤ {WORKERS_MAX}", verdict.text()],
-        ["the busier worker's share of the CPU time", "≤ 0.60", judge.at_most(share, 0.60).text()]])
+        ["the greater of the two workers' shares of the bytes", "≤ 0.60", judge.at_most(share, 0.60).text()]])
 
 
 def streams_text(rows):

@@ -100,3 +100,22 @@ Test(metrics, a_share_is_each_workers_own) {
 	cr_assert(strstr(text, "# TYPE weir_worker_busy_ratio gauge\nweir_worker_busy_ratio{worker=\"3\"} 0.250000\n# "));
 	buffer_fini(&page);
 }
+
+static void *count_as_a_worker(void *arg) {
+	metrics_thread(METRIC_FIRST_WORKER + 3);
+	metric_add(M_WORKER_SENT, 70);
+	return arg;
+}
+
+Test(metrics, a_workers_counter_is_printed_with_its_index_once_it_has_counted) {
+	pthread_t thread;
+	cr_assert_null(strstr(print(), "weir_worker_sent_bytes_total{"));
+	buffer_fini(&page);
+	pthread_create(&thread, NULL, count_as_a_worker, NULL);
+	pthread_join(thread, NULL);
+	const char *text = print();
+	cr_assert_eq(occurrences(text, "weir_worker_sent_bytes_total{"), 1);
+	cr_assert_not_null(strstr(text, "\nweir_worker_sent_bytes_total{worker=\"3\"} 70\n"));
+	cr_assert_not_null(strstr(text, "# TYPE weir_worker_sent_bytes_total counter\n"));
+	buffer_fini(&page);
+}
