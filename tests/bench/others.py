@@ -1,5 +1,7 @@
 """The scenarios beside the fan-out: memory, first frames, several workers, many streams, a storm of viewers."""
+import signal
 import threading
+import time
 
 import judge
 import load
@@ -127,6 +129,30 @@ def streams_run(bench, children, clip, count, number):
     bench.keep("streams", contestant="weir", round=number, streams=count, **row)
     say(f"  {count} streams: edge {1e6 * row['server_cpu_s'] / row['window_s'] / count:.0f} us/s each, "
         f"origin {1e6 * row['origin_cpu_s'] / row['window_all_s'] / count:.0f}, {row['full_rate']} at full rate {row['why']}")
+
+
+# --- streams that stand still ---
+
+def idle(bench, clip, sizes=(20, 400), seconds=4):
+    """Encoders that are stopped, with a viewer each: what the nodes still do is counted, for few and for many."""
+    for count in sizes:
+        with processes() as children, bench.quiet():
+            origin = servers.start_origin(children)
+            edge = servers.start_edge(children, origin, merging())
+            publisher = servers.publish(children, origin.rtmp_port, "live/many", clip, count=count)
+
+            def on_event(event):
+                if event != "settled":
+                    return
+                publisher.signal(signal.SIGSTOP)
+                time.sleep(1)  # what was on its way has arrived
+                for role, node in (("origin", origin), ("edge", edge)):
+                    calls = servers.count_calls(children, node.pid, seconds)
+                    bench.keep("idle", contestant="weir", streams=count, role=role, seconds=seconds, calls=calls)
+                    say(f"  {role}, {count} streams that stand still: {sum(calls.values()) / seconds:.0f} system calls a second {calls}")
+                publisher.signal(signal.SIGCONT)
+
+            load.run(children, edge, "live/many", rtmp=count, seconds=1, settle_ms=1000, ramp=1000, more=["--each"], on_event=on_event)
 
 
 # --- viewers who come and go at once ---

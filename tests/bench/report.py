@@ -183,6 +183,12 @@ def streams_text(rows):
                                                          "edge, CPU µs a second and stream"], out) + flat
 
 
+def idle_text(rows):
+    out = [[row["streams"], row["role"], f"{sum(row['calls'].values()) / row['seconds']:.0f}", f"{row['calls'].get('epoll_wait', 0) / row['seconds']:.0f}"]
+           for row in rows if row["calls"]]
+    return "### Streams that stand still\n\n" + table(["streams, each with one viewer", "node", "system calls a second", "of them wake-ups"], out)
+
+
 def storm_text(rows):
     def p99(name):
         return {row["round"]: row["latency_ms"]["p99"] for row in rows if row["contestant"] == name}
@@ -194,7 +200,7 @@ def storm_text(rows):
 
 
 SECTIONS = {"fanout": fanout_text, "adaptive": adaptive_text, "memory": memory_text, "first-frame": first_frame_text, "workers": workers_text,
-            "streams": streams_text, "storm": storm_text}
+            "streams": streams_text, "idle": idle_text, "storm": storm_text}
 
 
 def charts_of(rows):

@@ -170,13 +170,19 @@ rtmp {{ server {{ listen 127.0.0.1:{self.port}; chunk_size 4096; ping 1h; applic
 
 def count_writes(children, pid, seconds):
     """System calls that write to sockets, of a process over `seconds`; None without strace."""
+    calls = count_calls(children, pid, seconds, "write,writev,sendto,sendmsg")
+    return sum(calls.values()) or None
+
+
+def count_calls(children, pid, seconds, wanted="all"):
+    """{system call: how often} of a process over `seconds`; empty without strace."""
     if not shutil.which("strace"):
-        return None
+        return {}
     summary = children.folder / f"strace-{pid}"
-    command = ["strace", "-f", "-c", "-o", summary, "-e", "trace=write,writev,sendto,sendmsg", "-p", str(pid)]
+    command = ["strace", "-f", "-c", "-o", summary, "-e", f"trace={wanted}", "-p", str(pid)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as tracer:
         time.sleep(seconds)
         tracer.send_signal(signal.SIGINT)
         tracer.wait(10)
     rows = [line.split() for line in summary.read_text().splitlines()]
-    return sum(int(row[3]) for row in rows if row and row[-1] in ("write", "writev", "sendto", "sendmsg")) or None
+    return {row[-1]: int(row[3]) for row in rows if len(row) > 3 and row[3].isdigit() and row[-1] != "total"}
