@@ -69,7 +69,7 @@ def first_frame(bench, clip, viewers=20):
             for protocol in ("rtmp", "flv"):
                 servers.publish(children, origin.rtmp_port, f"live/{protocol}", clip, count=viewers)
                 for name, stream, more in (("fetched", f"live/{protocol}", ["--each"]), ("there", "live/cam", [])):
-                    row = load.run(children, edge, stream, seconds=1, settle_ms=500, ramp=20, more=more, **{protocol: viewers})
+                    row = load.run(children, edge, stream, seconds=1, settle_ms=500, ramp=10, more=more, **{protocol: viewers})
                     bench.keep("first-frame", contestant=name, protocol=protocol, round=number, **row)
                     say(f"  {name} {protocol}: {row['play_ms']['p50']} ms, p99 {row['play_ms']['p99']} ms")
 
