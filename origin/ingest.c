@@ -354,6 +354,10 @@ void ingest_publish(struct intake *i) {
 		intake_refuse(i, PUBLISH_UNAVAILABLE, "out of memory, or limits.streams is reached");
 		return;
 	}
+	if (slate_is(&g->slate, i) && !waits(g)) { /* it was asked before a publisher came */
+		intake_refuse(i, PUBLISH_REPLACED, "a publisher has come");
+		return;
+	}
 	if (slate_is(&g->slate, g->candidate)) {
 		g->candidate->role = NULL;
 		intake_refuse(g->candidate, PUBLISH_REPLACED, "a publisher has come");

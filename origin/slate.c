@@ -123,6 +123,8 @@ void slate_begin(struct slate *s) {
 }
 
 void slate_disarm(struct slate *s) {
+	if (s->phase == SLATE_PLAYING)
+		log_info("the slate ends", log_str("stream", s->name.text), log_str("session", s->session));
 	timer_stop(&s->timer);
 	publisher_close(&s->publisher);
 	s->phase = SLATE_IDLE;

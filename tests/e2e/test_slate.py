@@ -84,6 +84,23 @@ def test_the_slate_fills_the_gap_and_a_publisher_ends_it(cluster, encoder, clip_
     assert warnings == [], "the slate needs no repair"
 
 
+def test_with_a_backup_the_slate_plays_only_when_both_are_gone(cluster, encoder, clip_tags, slate):
+    made = cluster(origin=settings(slate, ingest__second="backup"))
+    first = encoder(made.origin.rtmp_port)
+    wait_until(lambda: publisher(made.origin) == "rtmp", 10, "the first publishes")
+    second = encoder(made.origin.rtmp_port)
+    wait_until(lambda: second.first_frame_at, 10, "the second is held ready")
+    first.close()
+    wait_until(lambda: len(made.origin.log_lines("publish ended")) == 1, 10, "the first has left")
+    assert publisher(made.origin) == "rtmp" and not made.origin.log_lines("the slate fills the gap")
+    second.close()
+    wait_slate(made.origin)
+    third = encoder(made.origin.rtmp_port)
+    wait_until(lambda: publisher(made.origin) == "rtmp", 10, "whoever publishes has the name at once")
+    assert third.answers == ["NetStream.Publish.Start"]
+    wait_until(lambda: len(made.origin.log_lines("the slate ends")) == 1, 5, "the slate ends")
+
+
 def test_the_stream_ends_with_its_grace_though_the_slate_plays(cluster, encoder, slate):
     made = cluster(origin=settings(slate, stream__grace="3s"))
     first = encoder(made.origin.rtmp_port)
