@@ -34,17 +34,6 @@ class Connection:
         return f"<{self.source} to {self.target.name}: {self.answer or self.why}>"
 
 
-class Announcing(rtmp.Client):
-    """A client that says more of itself in `connect`."""
-
-    def __init__(self, announces, *arguments, **options):
-        super().__init__(*arguments, **options)
-        self.announces = announces
-
-    def connect(self, **more):
-        return super().connect(**self.announces, **more)
-
-
 class Encoder:
     """Publishes a clip again and again at its own pace to the first of `targets` that takes it, and whenever its connection
     breaks, to the next one after `pause` seconds. A write that takes nothing for `patience` seconds is a broken connection
@@ -119,8 +108,8 @@ class Encoder:
             self.stopping.wait(self.pause if connection.first else REFUSED_PAUSE)
 
     def _publish(self, connection):
-        with Announcing(self.announces, connection.target.rtmp_port, self.app, host=connection.target.host.public) as client:
-            connection.answer = client.publish(self.name)
+        with rtmp.Client(connection.target.rtmp_port, self.app, host=connection.target.host.public) as client:
+            connection.answer = client.publish(self.name, **self.announces)
             if connection.answer != "NetStream.Publish.Start":
                 return
             client.timeout = self.patience

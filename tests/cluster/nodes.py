@@ -84,7 +84,15 @@ class Node(weir.Node):
         said = re.match(r"time=(\S+)Z ", self.log_lines("rtmp connection closed")[-1]).group(1)
         return datetime.fromisoformat(f"{said}+00:00").timestamp() - time.time()
 
+    def drain(self):
+        """SIGTERM; it lets what it has move elsewhere, and `wait_gone` waits for its end."""
+        self.ended = True
+        self.child.signal(signal.SIGTERM)
+
+    def wait_gone(self, timeout):
+        assert self.child.wait(timeout) == 0, f"{self.name} left in disorder:\n{self.log_text()[-3000:]}"
+
     def restart(self):
-        """Ends it in order and starts it again."""
-        self.terminate()
+        """Ends it in order, which lets what it has move elsewhere before, and starts it again."""
+        self.terminate(timeout=20)
         self.start()

@@ -10,17 +10,21 @@ from process import wait_until
 from proxies import Balancer
 
 KINDS = (HlsPlayer, LowLatencyPlayer, DashPlayer)
+SOON = {"node.drain": "10s", "node.drain_notice": "500ms", "node.drain_publisher": "1s"}  # bounds of a drain
 # Runs a command with its folder on a disk of 256 KiB, where its log goes too.
 SMALL_DISK = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=256k tmpfs "$0" && exec "$@" >"$0/log" 2>&1']
 FAKETIME = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
 
 
 def story_rolling_restart(cluster):
-    """All origins and edges are restarted, one at a time, under load. Players that know several edges play on."""
-    c = cluster()
+    """All origins and edges are restarted, one at a time, under load. Players come through a balancer."""
+    c = cluster(settings=SOON)
+    balancer = Balancer(c.lab.host("balancer"), c.children, c.origins, c.edges)
     last, middle, first = c.origins
     encoders = [c.publish(last, middle), c.publish(middle, first, publisher=2, name="cam2")]
-    players = [c.player(kind, c.edges, name=name) for kind in KINDS for name in ("live/cam1", "live/cam2")]
+    place = [(balancer.host.public, balancer.http_port)]
+    players = [c.player(kind, [], name=name, places=place, where="the balancer")
+               for kind in KINDS for name in ("live/cam1", "live/cam2")]
     for one in players:
         wait_until(one.playing, 20, f"{one.who} plays")
     began = time.monotonic()
@@ -34,6 +38,26 @@ def story_rolling_restart(cluster):
     c.figure("all six restarts took", 1000 * (time.monotonic() - began))
     c.figure("a player's stall", 1000 * max(one.stalled(began, time.monotonic()) for one in players), wanted=0, bound=5000)
     c.figure("moves of a publisher", max(len(one.accepted) for one in encoders) - 1, unit="", wanted=1, bound=1)
+
+
+def story_drain_ignored(cluster):
+    """An origin drains; its encoder can reconnect, is asked to, and does not. It is closed after the bound, and goes elsewhere."""
+    c = cluster(settings=SOON)
+    encoder = c.publish(announces={"capsEx": 1.0})
+    audience = c.watch()
+    old, origin = encoder.present, c.origins[0]
+    asked = time.monotonic()
+    origin.drain()
+    wait_until(lambda: encoder.reconnect_requests, 10, "the encoder is asked to reconnect")
+    again = c.wait_again(encoder, old)
+    audience.wait_source(again.source)
+    origin.wait_gone(20)
+    c.figure("the origin is left after", 1000 * (time.monotonic() - asked), bound=12000)
+    c.figure("first keyframe at all RTMP and FLV viewers", audience.first_of(again), wanted=500, bound=3000)
+    gap = 1000 * (again.first - old.last)
+    c.figure("a player's stall beyond the encoder's own gap", max(0, audience.stalled(asked) - gap), wanted=500, bound=3000)
+    audience.assert_none_closed()
+    c.wait_one_owner()
 
 
 def story_balancers(cluster):
