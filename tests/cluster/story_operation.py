@@ -40,26 +40,6 @@ def story_rolling_restart(cluster):
     c.figure("moves of a publisher", max(len(one.accepted) for one in encoders) - 1, unit="", wanted=1, bound=1)
 
 
-def story_drain_ignored(cluster):
-    """An origin drains; its encoder can reconnect, is asked to, and does not. It is closed after the bound, and goes elsewhere."""
-    c = cluster(settings=SOON)
-    encoder = c.publish(announces={"capsEx": 1.0})
-    audience = c.watch()
-    old, origin = encoder.present, c.origins[0]
-    asked = time.monotonic()
-    origin.drain()
-    wait_until(lambda: encoder.reconnect_requests, 10, "the encoder is asked to reconnect")
-    again = c.wait_again(encoder, old)
-    audience.wait_source(again.source)
-    origin.wait_gone(20)
-    c.figure("the origin is left after", 1000 * (time.monotonic() - asked), bound=12000)
-    c.figure("first keyframe at all RTMP and FLV viewers", audience.first_of(again), wanted=500, bound=3000)
-    gap = 1000 * (again.first - old.last)
-    c.figure("a player's stall beyond the encoder's own gap", max(0, audience.stalled(asked) - gap), wanted=500, bound=3000)
-    audience.assert_none_closed()
-    c.wait_one_owner()
-
-
 def story_balancers(cluster):
     """ffmpeg publishes through HAProxy, and players come through it. The edge and the origin that serve them are killed."""
     c = cluster()

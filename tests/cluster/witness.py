@@ -83,9 +83,9 @@ class Steps:
     def __init__(self, witness, who):
         self.witness, self.who, self.newest = witness, who, {}
 
-    def see(self, what, value):
-        before = self.newest.get(what)
-        if before is not None and value < before:
+    def see(self, what, value, slack=0):
+        """With `slack`, it may fall by so much below the highest."""
+        before = self.newest.get(what, value)
+        if value < before - slack:
             self.witness.accuse(self.who, f"{what} went back from {before} to {value}")
-        else:
-            self.newest[what] = value
+        self.newest[what] = max(before, value)
