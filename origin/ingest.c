@@ -2,8 +2,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/logger.h"
-#include "common/stream/marker.h"
 #include "origin/announce.h"
+#include "origin/away.h"
 #include "origin/replica.h"
 #include "origin/replicas.h"
 #include "origin/run.h"
@@ -125,30 +125,9 @@ static void close_timeline(struct ingest *g) {
 	timeline_free(&g->timeline);
 }
 
-/* --- numbers --- */
-
-/* An edge has followed the stream elsewhere, or before the map forgot: what it shows must not come again. No number can
- * be ahead of the clock that seeds them by more than clocks differ. */
-void ingest_told_number(struct stream *s, uint64_t epoch, uint64_t number) {
-	enum { CLOCKS_DIFFER_S = 24 * 3600 };
-	struct ingest *g = s->role;
-	if ((g ? epoch == g->epoch : !s->replica) || number < s->segment_number)
-		return;
-	if (number > marker_first_number(clock_wall_us() + CLOCKS_DIFFER_S * 1000000LL)) {
-		log_peer_warn("an edge has an impossible segment number; it is not followed", log_str("stream", s->name.text),
-		              log_u64("number", number));
-		return;
-	}
-	if (!g) { /* a copy: for when it is taken over */
-		s->told_number = number > s->told_number ? number : s->told_number;
-		return;
-	}
-	if (timeline_run_pass_number(&g->run, number))
-		log_warn("segment numbers jump: an edge has newer ones", log_str("stream", s->name.text),
-		         log_u64("epoch", g->epoch), log_u64("number", number));
-}
-
 /* --- a publish begins --- */
+
+enum { OWNER_DEAD_MS = 1500 }; /* nodes tell the map each second that they are there */
 
 /* What other origins hold of it follows the epoch. */
 static void replicate(struct ingest *g) {
@@ -234,8 +213,22 @@ static void refuse(struct intake *i, const struct registry_claim *c) {
 
 static void claim(struct ingest *g, const struct intake *i);
 
+/* The name is live at another origin: it stands by there. */
+static bool send_away(struct ingest *g, struct intake *i, const struct registry_claim *c) {
+	struct seat seat = {0};
+	struct shadow shadow = {0};
+	if (!standby_for(g, i) || g->holder || !c->refusal)
+		return false;
+	if (standby_next(g->standby) == i)
+		standby_release(g->standby, &seat, &shadow);
+	bool sent = away_begin(g->origin, i, &seat, &shadow);
+	seat_take(&seat, NULL);
+	shadow_fini(&shadow);
+	return sent;
+}
+
 static void on_refused(struct ingest *g, struct intake *i, const struct registry_claim *c) {
-	if (i && !(g->standby && standby_refused(g->standby, i)))
+	if (i && !send_away(g, i, c) && !(g->standby && standby_refused(g->standby, i)))
 		refuse(i, c);
 	if (!g->holder && (g->stream->phase == STREAM_PENDING || g->stream->replica))
 		abandon(g, "nobody may publish it here");
@@ -315,12 +308,13 @@ static void claim(struct ingest *g, const struct intake *i) {
 	                                   .policy = fills || config->ingest_second ? TAKEOVER_REJECT : TAKEOVER_NEWEST,
 	                                   .waiting = fills,
 	                                   .held = g->run.run || g->stream->replica,
-	                                   .gone_epoch = fills ? g->gone_epoch : 0,
-	                                   .gone_ms = g->gone_ms,
+	                                   .gone_epoch = fills ? g->gone_epoch : g->after_epoch,
+	                                   .gone_ms = fills ? g->gone_ms : OWNER_DEAD_MS,
 	                                   .stall_ms = config->ingest_stall,
 	                                   .silent_ms = silent_ms};
 	g->claiming = true;
 	g->again = false;
+	g->after_epoch = 0;
 	registry_claim(g->origin->registry, &g->stream->name, &request, on_claimed, g);
 }
 
@@ -388,6 +382,26 @@ void ingest_fill(struct worker *w, const struct stream_name *name, uint64_t epoc
 	slate_begin(&g->slate);
 }
 
+void ingest_inherit(struct intake *i, struct seat *seat, struct shadow *shadow, uint64_t epoch) {
+	struct ingest *g = ingest_get(streams_worker(i->streams), &i->request.name);
+	bool map = config_node(streams_config(i->streams))->registry_backend != CONFIG_BACKEND_STATIC;
+	i->role = NULL;
+	if (g && g->standby && !g->holder && !g->candidate && !standby_next(g->standby)) {
+		g->after_epoch = map ? epoch : 0;
+		i->role = g;
+		standby_adopt(g->standby, i, seat, shadow);
+		ingest_reclaim(g, i);
+	} else if (g && g->standby) {
+		standby_offer(g->standby, i);
+		if (standby_next(g->standby) == i)
+			standby_keep(g->standby, seat, shadow);
+	} else {
+		intake_stop(i, PUBLISH_UNAVAILABLE, "out of memory, or limits.streams is reached");
+	}
+	seat_take(seat, NULL);
+	shadow_fini(shadow);
+}
+
 /* --- while it lasts --- */
 
 void ingest_push(struct ingest *g, const struct sample *s, int64_t wall_us) {
@@ -441,52 +455,4 @@ void ingest_unpublish(struct intake *i) {
 	bool goes_on = standby_for(g, i) && standby_left(g->standby, i);
 	if (held && !goes_on)
 		lost(g);
-}
-
-void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder) {
-	struct stream *s = streams_find(w, name);
-	struct ingest *g = s ? s->role : NULL;
-	if (!g || g->epoch != epoch)
-		return;
-	log_info("stream goes on at another origin", log_str("stream", name->text), log_u64("run", g->run.run),
-	         log_u64("epoch", epoch), log_str("origin", holder));
-	if (g->holder) {
-		g->holder->role = NULL;
-		intake_stop(g->holder, PUBLISH_REPLACED, "another publisher took the name, at another origin");
-		g->holder = NULL;
-	}
-	if (g->standby)
-		standby_stop(g->standby, PUBLISH_REPLACED, "another publisher took the name, at another origin");
-	stream_withdraw(s);
-}
-
-void ingest_newer(struct worker *w, const struct stream_name *name, uint64_t epoch, const char *holder) {
-	const struct stream *s = streams_find(w, name);
-	const struct ingest *g = s ? s->role : NULL;
-	if (!g || !g->epoch || epoch <= g->epoch)
-		return;
-	registry_yield(g->origin->registry, name, g->epoch);
-	ingest_lost(w, name, g->epoch, holder);
-}
-
-bool ingest_owns(struct worker *w, const struct stream_name *name) {
-	const struct stream *s = streams_find(w, name);
-	const struct ingest *g = s ? s->role : NULL;
-	return g && g->epoch;
-}
-
-void ingest_replicated(struct worker *w, const struct stream_name *name, const char *node, uint64_t epoch, bool held,
-                       const char *why) {
-	const struct stream *s = streams_find(w, name);
-	const struct ingest *g = s ? s->role : NULL;
-	if (g && g->replicas)
-		replicas_told(g->replicas, node, epoch, held, why);
-}
-
-int ingest_switch(struct worker *home, const struct stream_name *name, bool *aligned) {
-	struct stream *s = streams_find(home, name);
-	struct ingest *g = s ? s->role : NULL;
-	if (!g)
-		return UV_ENOENT;
-	return g->standby ? standby_switch(g->standby, STANDBY_API, aligned) : UV_ENOTSUP;
 }

@@ -37,6 +37,14 @@ bool ingest_owns(struct worker *w, const struct stream_name *name);
 void ingest_replicated(struct worker *w, const struct stream_name *name, const char *node, uint64_t epoch, bool held,
                        const char *why);
 
+struct seat;
+struct shadow;
+
+/* A publisher that stood by at another origin (away.h) wants the name here, for that origin is gone as far as can be
+ * seen: after its `epoch` (0: not known), if the map agrees. What is kept of it is moved from. Refused, it stands by
+ * again. */
+void ingest_inherit(struct intake *i, struct seat *seat, struct shadow *shadow, uint64_t epoch);
+
 /* The stream goes on with its standby. 0, `*aligned` if that is done and seamless; UV_ENOENT: there is no such stream;
  * UV_ENOTSUP: it has no standby; UV_EBUSY: a switch is under way. */
 int ingest_switch(struct worker *home, const struct stream_name *name, bool *aligned);

@@ -114,8 +114,35 @@ void standby_offer(struct standby *s, struct intake *i) {
 		return;
 	}
 	seat_standby(s, i);
-	intake_accept(i, s->ingest->epoch);
+	if (!i->accepted)
+		intake_accept(i, s->ingest->epoch);
 	standby_log(s, "a standby is held ready", i, "ingest.second is backup");
+}
+
+void standby_keep(struct standby *s, struct seat *seat, struct shadow *shadow) {
+	struct intake *i = standby_other(s)->intake;
+	*standby_other(s) = *seat;
+	standby_other(s)->intake = i;
+	s->shadow = *shadow;
+	*seat = (struct seat){0};
+	*shadow = (struct shadow){0};
+}
+
+void standby_adopt(struct standby *s, struct intake *i, struct seat *seat, struct shadow *shadow) {
+	s->align.active = BACKUP; /* nobody is there: it gets the primary's seat */
+	seat_standby(s, i);
+	standby_keep(s, seat, shadow);
+	s->switching = s->adopted = true;
+	s->reason = STANDBY_LOST;
+}
+
+void standby_release(struct standby *s, struct seat *seat, struct shadow *shadow) {
+	*seat = *standby_other(s);
+	*shadow = s->shadow;
+	s->shadow = (struct shadow){0};
+	standby_other(s)->setup_count = 0; /* they are the other's now */
+	standby_empty(s, standby_other(s));
+	s->begun = s->switching = s->adopted = false;
 }
 
 /* --- what they send --- */
@@ -210,6 +237,12 @@ bool standby_claimed(struct standby *s, struct intake *i, struct intake *old) {
 		seat_take(standby_held(s), i);
 		return false;
 	}
+	if (s->adopted && i->accepted) {
+		metric_inc(M_SWITCHES_LOST);
+		standby_log(s, "stream goes on at this origin, whose encoder stood by elsewhere", i,
+		            "the other origin is gone");
+	}
+	s->adopted = false;
 	s->replay = s->shadow;
 	s->shadow = (struct shadow){0};
 	align_switch(&s->align);

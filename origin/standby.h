@@ -13,6 +13,8 @@
 #pragma once
 
 #include "origin/ingest_parts.h"
+#include "origin/seat.h"
+#include "origin/shadow.h"
 
 enum standby_reason { STANDBY_LOST, STANDBY_STALLED, STANDBY_FROZEN, STANDBY_API, STANDBY_FAILBACK, STANDBY_REASONS };
 
@@ -22,6 +24,16 @@ void standby_free(struct standby **s);
 
 /* A publisher comes while another has the name or is about to: held ready, or refused. */
 void standby_offer(struct standby *s, struct intake *i);
+
+/* A publisher that stood by elsewhere comes with what is kept of it, which is moved from: the standby, until its claim
+ * is answered. There is none yet. */
+void standby_adopt(struct standby *s, struct intake *i, struct seat *seat, struct shadow *shadow);
+
+/* What was kept of the standby that has just been seated; moved from. */
+void standby_keep(struct standby *s, struct seat *seat, struct shadow *shadow);
+
+/* The standby goes, with what is kept of it. */
+void standby_release(struct standby *s, struct seat *seat, struct shadow *shadow);
 
 /* What a publisher sends: the holder's goes on into the stream. */
 void standby_samples(struct standby *s, struct intake *i, const struct sample *samples, size_t count);

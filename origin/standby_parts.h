@@ -29,6 +29,7 @@ struct standby {
 	bool torn;            /* what the holder sends does not fit to what the stream has: it needs a new epoch */
 	bool switching;       /* the standby's claim is to be made, or awaited, */
 	enum standby_reason reason;
+	bool adopted; /* it stood by at another origin before */
 	struct timer check;
 };
 

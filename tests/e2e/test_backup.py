@@ -1,8 +1,11 @@
 """Two encoders publish one name: the second is held ready, and the stream changes to it when the first fails."""
+import signal
+
 import pytest
 import web
 from process import SLOW, wait_until
 from program import Program, ProgramEncoder, Watcher
+from redis import Redis
 
 BACKUP = {"ingest.second": "backup"}
 
@@ -207,3 +210,89 @@ def test_a_standby_whose_stream_ends_is_told(pair):
     first.close()
     wait_until(lambda: stream(made.origin)["state"] == "waiting", 5, "the stream waits")
     made.origin.wait_metric("weir_standbys", 0)
+
+
+# --- two origins ---
+
+
+@pytest.fixture
+def two_origins(children, nodes, clip_tags, open_things):
+    """Two origins with one map, an edge, an encoder at each origin, and a viewer. The second encoder stands by at the
+    first origin."""
+    def make(other=None, **settings):
+        redis = Redis(children).start()
+        common = {"node.workers": 1, "registry.backend": "redis", "registry.redis": redis.address}
+        origins = [nodes("origin", {**common, **BACKUP, **settings}, name=name).start() for name in ("one", "two")]
+        edge = nodes("edge", common, name="edge").start()
+        program = Program(clip_tags)
+        first = open_things(ProgramEncoder(origins[0].rtmp_port, program, base=5000))
+        wait_until(lambda: first.sent, 10, "the first encoder sends")
+        viewer = open_things(Watcher(edge.rtmp_port))
+        wait_until(lambda: viewer.frames, 10, "the viewer sees the first encoder")
+        second = open_things(ProgramEncoder(origins[1].rtmp_port, other or program, base=77, delay=0.1))
+        assert second.answer == "NetStream.Publish.Start"
+        wait_until(lambda: standby(origins[0]), 10, "the second encoder stands by at the first origin")
+        return origins, edge, first, second, viewer
+
+    return make
+
+
+def test_an_encoder_at_another_origin_stands_by_and_goes_on_seamlessly(two_origins):
+    (one, two), _, first, second, viewer = two_origins()
+    wait_until(lambda: standby(one)["aligned"], 15, "the two are aligned")
+    assert two.metric("weir_publishers") == 1 and two.metric("weir_streams") == 0
+    first.close()
+    see_until(viewer, first.sent[-1] + 60, "the viewer sees the second encoder")
+    assert viewer.holes() == []
+    assert switches(one, "lost") == 1
+
+
+@pytest.mark.parametrize("end, replicas", [("killed", 0), ("hung", 0), ("killed", 1)])
+def test_the_standbys_origin_goes_on_when_the_holders_is(two_origins, clip_tags, end, replicas):
+    (one, two), _, first, second, viewer = two_origins(other=Program(clip_tags, salt=b"other"),
+                                                       **{"stream.replicas": replicas})
+    wait_until(lambda: two.metric("weir_streams") == replicas, 10, "the other origin holds a copy, if it is to")
+    wait_until(lambda: len(second.sent) > 60, 10, "the second encoder has sent a GOP")
+    run = stream(one)["run"]
+    if end == "killed":
+        one.kill()
+    else:
+        one.child.signal(signal.SIGSTOP)
+    number = second.sent[-1]
+    wait_until(lambda: viewer.newest(b"other") > number, 20, "the viewer sees the second encoder")
+    print(f"the longest gap at the viewer: {viewer.longest_gap():.2f} s")
+    assert viewer.longest_gap() < 5 * SLOW
+    assert switches(two, "lost") == 1 and stream(two)["publisher"]["seat"] == "primary"
+    assert stream(two)["run"] == run and stream(two)["timeline"]["discontinuities"] == 1
+    others = [frame[1] for frame in viewer.frames if frame[2] == b"other"]
+    assert sorted(others) == list(range(min(others), max(others) + 1))
+    if end == "hung":
+        one.child.signal(signal.SIGCONT)
+        one.wait_metric("weir_streams", 0, timeout=10)
+        assert stream(two)["state"] == "live"
+
+
+def test_the_standbys_origin_goes_on_when_the_holders_drains(two_origins, clip_tags):
+    (one, two), _, first, second, viewer = two_origins(
+        other=Program(clip_tags, salt=b"other"), **{"node.drain_notice": "0s", "node.drain_publisher": "300ms"})
+    wait_until(lambda: len(second.sent) > 60, 10, "the second encoder has sent a GOP")
+    one.terminate()
+    number = second.sent[-1]
+    wait_until(lambda: viewer.newest(b"other") > number, 20, "the viewer sees the second encoder")
+    assert viewer.longest_gap() < 3 * SLOW
+    assert stream(two)["state"] == "live"
+
+
+def test_a_third_publisher_is_refused_at_the_other_origin_too(two_origins, open_things):
+    (_, two), _, first, _, _ = two_origins()
+    third = open_things(ProgramEncoder(two.rtmp_port, first.program))
+    assert third.answer == "NetStream.Publish.BadName"
+
+
+def test_the_standbys_place_is_free_when_it_leaves(two_origins, open_things):
+    (one, two), _, first, second, _ = two_origins()
+    second.close()
+    one.wait_metric("weir_standbys", 0)
+    again = open_things(ProgramEncoder(two.rtmp_port, first.program))
+    assert again.answer == "NetStream.Publish.Start"
+    one.wait_metric("weir_standbys", 1)

@@ -1,0 +1,195 @@
+#include "origin/away.h"
+
+#include "common/base/clock.h"
+#include "common/base/logger.h"
+#include "common/relay/push.h"
+#include "common/stream/stream.h"
+#include "origin/ingest.h"
+
+#include <stdlib.h>
+#include <uv.h>
+
+enum { RETRY_MS = 250, GIVE_UP_MS = 3000 };
+
+struct away {
+	struct origin *origin;
+	struct intake *intake;
+	struct seat seat;
+	struct shadow shadow;
+	struct align nobody; /* nothing is compared here */
+	struct peer_link link;
+	struct push push;
+	bool passed;    /* samples were passed on */
+	uint64_t epoch; /* of the other origin's claim; 0: not known */
+	struct timer timer;
+};
+
+static struct away *away_of_link(struct peer_link *l) {
+	return list_entry(l, struct away, link);
+}
+
+/* Lets go of all but the intake. */
+static void away_free(struct away *a) {
+	registry_forget(a->origin->registry, a);
+	push_end(&a->push);
+	peer_link_close(&a->link);
+	timer_stop(&a->timer);
+	seat_take(&a->seat, NULL);
+	shadow_fini(&a->shadow);
+	free(a);
+}
+
+/* It cannot stand by, and will not. */
+static void give_up(struct away *a, enum publish_refusal refusal, const char *why) {
+	struct intake *i = a->intake;
+	i->role = NULL;
+	if (i->accepted)
+		intake_stop(i, refusal, why);
+	else
+		intake_refuse(i, refusal, why);
+	away_free(a);
+}
+
+/* --- what it sends --- */
+
+static void pass_on(struct away *a, const struct sample *sample) {
+	push_samples(&a->push, sample, 1);
+}
+
+static void samples(struct intake *i, const struct sample *from, size_t count) {
+	struct away *a = i->role;
+	int64_t wall_us = clock_wall_us();
+	struct align_frame unused;
+	for (size_t k = 0; a && k < count; k++) {
+		seat_note(&a->seat, &from[k], wall_us, &unused);
+		if (shadow_push(&a->shadow, &from[k], wall_us, NULL, &a->nobody, 0) == UV_ENOMEM)
+			log_error("a standby's frame is not kept: out of memory", log_str("stream", i->request.name.text));
+	}
+	if (a && a->push.accepted)
+		push_samples(&a->push, from, count);
+}
+
+static void unpublish(struct intake *i) {
+	struct away *a = i->role;
+	i->role = NULL;
+	if (a)
+		away_free(a);
+}
+
+static const struct streams_ops away_ops = {.samples = samples, .unpublish = unpublish};
+
+/* --- the other origin --- */
+
+/* Another try to have the name here: the link is lost, or was not to be had. */
+static void claim_here(struct away *a) {
+	struct intake *i = a->intake;
+	struct seat seat = a->seat;
+	struct shadow shadow = a->shadow;
+	/* Linked still, it has let the encoder go: then the name is free, or it is not. */
+	uint64_t epoch = a->link.upstream ? 0 : a->epoch;
+	a->seat = (struct seat){0};
+	a->shadow = (struct shadow){0};
+	away_free(a);
+	i->streams_ops = streams_role_ops(i->streams);
+	ingest_inherit(i, &seat, &shadow, epoch);
+}
+
+static void retry_soon(struct away *a, uint64_t in_ms) {
+	if (timer_start(&a->timer, in_ms))
+		log_error("a standby cannot claim its name: out of memory", log_str("stream", a->intake->request.name.text));
+}
+
+static void on_accepted(struct push *p, uint64_t epoch) {
+	struct away *a = list_entry(p, struct away, push);
+	const struct shadow *s = &a->shadow;
+	timer_stop(&a->timer);
+	a->epoch = epoch;
+	a->passed = true;
+	registry_note_epoch(&a->origin->base.node->registry, epoch);
+	log_info("a publisher stands by at the origin that has its name", log_str("stream", a->intake->request.name.text),
+	         log_u64("epoch", epoch), log_str("session", a->intake->request.session),
+	         log_str("origin", p->upstream->peer));
+	if (!a->intake->accepted)
+		intake_accept(a->intake, epoch);
+	for (unsigned k = 0; k < a->seat.setup_count; k++)
+		pass_on(a, &a->seat.setups[k]);
+	for (uint64_t n = s->has_key ? s->key : s->next; n < s->next; n++)
+		pass_on(a, &shadow_at(s, n)->sample);
+}
+
+static void on_over(struct push *p, enum publish_refusal refusal, const char *why) {
+	struct away *a = list_entry(p, struct away, push);
+	if (refusal != PUBLISH_UNAVAILABLE && refusal != PUBLISH_ELSEWHERE) {
+		give_up(a, refusal, why);
+		return;
+	}
+	log_info("a standby has lost the origin that has its name", log_str("stream", a->intake->request.name.text),
+	         log_str("session", a->intake->request.session), log_str("why", why));
+	retry_soon(a, a->passed ? 0 : RETRY_MS);
+	a->passed = false;
+}
+
+/* It stays until it is stopped there, and then has the name here if that origin let it go. */
+static void on_drain(struct push *p) {
+	log_info("the origin that a standby is at drains", log_str("origin", p->upstream->peer));
+}
+
+static const struct push_ops push_ops = {.on_accepted = on_accepted, .on_over = on_over, .on_drain = on_drain};
+
+static void on_up(struct peer_link *l) {
+	struct away *a = away_of_link(l);
+	if (a->push.upstream)
+		return;
+	timer_stop(&a->timer);
+	if (push_begin(&a->push, l->upstream, &a->intake->request, &push_ops))
+		retry_soon(a, RETRY_MS);
+}
+
+static void on_down(struct peer_link *l) {
+	struct away *a = away_of_link(l);
+	if (!timer_running(&a->timer))
+		retry_soon(a, 0);
+}
+
+static const struct peer_link_ops link_ops = {.on_up = on_up, .on_down = on_down};
+
+static void on_located(void *context, const struct registry_location *l) {
+	struct away *a = context;
+	const struct upstream *u = l->where;
+	retry_soon(a, a->intake->accepted ? RETRY_MS : GIVE_UP_MS);
+	if (!l->found)
+		return;
+	a->epoch = l->epoch;
+	peer_link_open(&a->link, &a->origin->peers, NULL, u ? u->address : l->address, &link_ops);
+}
+
+static void on_due(struct timer *t) {
+	struct away *a = list_entry(t, struct away, timer);
+	if (a->intake->accepted)
+		claim_here(a);
+	else
+		give_up(a, PUBLISH_UNAVAILABLE, "the name is published at an origin that cannot be reached");
+}
+
+bool away_begin(struct origin *o, struct intake *i, struct seat *seat, struct shadow *shadow) {
+	struct away *a = calloc(1, sizeof *a);
+	if (!a)
+		return false;
+	a->origin = o;
+	a->intake = i;
+	if (seat) {
+		a->seat = *seat;
+		*seat = (struct seat){0};
+	}
+	if (shadow) {
+		a->shadow = *shadow;
+		*shadow = (struct shadow){0};
+	}
+	a->seat.intake = i;
+	align_init(&a->nobody, 0);
+	timer_init(&a->timer, o->base.worker, on_due);
+	i->role = a;
+	i->streams_ops = &away_ops;
+	registry_locate(o->registry, &i->request.name, on_located, a);
+	return true;
+}

@@ -1,0 +1,21 @@
+/*
+ * away.h: a publisher whose name is live at another origin: with ingest.second backup it stands by there. What it sends
+ * goes to that origin over the relay, which treats it as a second encoder of its own (standby.h), and its newest GOP is
+ * kept here too. When that origin is gone the name is claimed here. On the stream's home worker.
+ *
+ *   phase   | what it does                                        | leaves by
+ *   SEEKING | looks for the origin, and for a link to it           | linked: ASKING; in vain: claims, or gives up
+ *   ASKING  | that origin is asked to take it                      | PASSING; refused: over
+ *   PASSING | its samples are passed on                            | the link lost, or no stream there any more: claims
+ *
+ * To claim, the intake goes back to ingest.c with what is kept of it; refused there, it comes back here.
+ */
+#pragma once
+
+#include "origin/origin.h"
+#include "origin/seat.h"
+#include "origin/shadow.h"
+
+/* The map has refused the name to `i`. `seat` and
+ * `shadow` are what is kept of it already (moved from), or NULL. False: out of memory, nothing was moved. */
+bool away_begin(struct origin *o, struct intake *i, struct seat *seat, struct shadow *shadow);
