@@ -13,7 +13,7 @@ MERGES = {"instant": "0ms", "merged": "170ms", "adaptive": "adaptive"}
 MERGED = ["weir-rtmp-merged", "weir-flv-merged"]
 ALL = ["weir-rtmp-instant", "nginx-rtmp", "weir-flv-instant", *MERGED]
 SETTLE_MS = 800  # with the half second before the window: longer than a GOP, for servers that begin at the next keyframe
-ADAPT_MS = 12000  # until an adaptive edge has found how far it must merge
+ADAPT_MS = 10000  # until an adaptive edge has found how far it must merge
 ALIKE = 0.06  # writes a second that count as the same schedule
 
 

@@ -44,7 +44,7 @@ def compare(bench, children, still, nginx, sizes, rounds):
 
 def seconds_of(scheme, connections):
     """A thousand handshakes take their time, and are in the figures: of longer runs they are a smaller part."""
-    return 1 if connections <= 100 else 2 if scheme == "http" else 3
+    return 1 if connections <= 100 or scheme == "http" else 2
 
 
 def one_round(bench, children, contestants, transport, what, path, connections, number):
