@@ -215,7 +215,9 @@ static int run(struct node *node) {
 	}
 	limits_set_connections(node->workers, most);
 	log_info("ready", log_u64("workers", count));
-	log_info("stopping", log_str("reason", drain_wait(&node->drain, node->workers, &set)));
+	const char *why =
+	    drain_wait(&node->drain, node->workers, &set); /* not in the line, which the level may leave out */
+	log_info("stopping", log_str("reason", why));
 	err = workers_stop(&node->workers, STOP_TIMEOUT_MS);
 	if (err)
 		log_error("something did not let go in time; the process ends all the same", log_err(err));
