@@ -6,10 +6,10 @@ import threading
 import media
 import pytest
 from balancer import CONFIG, Balancer
+from hls_watcher import HlsWatcher
 from process import SLOW, wait_until
 from redis import Redis
 from test_drain import drain_by_signal, wait_drained
-from watcher import Watcher
 from weir import Node
 
 DRAIN = {"node.drain": "40s", "node.drain_notice": "1500ms", "node.drain_publisher": "1s"}
@@ -88,7 +88,7 @@ def test_a_rolling_restart_loses_no_playback_and_each_encoder_moves_once_for_its
     wait_until(lambda: source.first_frame_at, 10, "the encoder publishes")
     ffmpeg = Ffmpeg(children, clip, f"rtmp://127.0.0.1:{balancer.ports['encoders']}/live/cam2")
     # Without a map the other origin knows nothing of the run, and begins one of its own.
-    watchers = [Watcher(balancer, name, new_runs=registry == "static") for name in ("live/cam1", "live/cam2")]
+    watchers = [HlsWatcher(balancer, name, new_runs=registry == "static") for name in ("live/cam1", "live/cam2")]
     wait_until(lambda: all(len(one.segments) >= 2 for one in watchers), 30, "the watchers play")
     moves = {"live/cam1": 0, "live/cam2": 0}
     for node in (origins[0], edges[0], origins[1], edges[1]):
