@@ -4,7 +4,7 @@ import { library } from './library.js';
 import { ByteMeter } from './meter.js';
 import { root } from './page.js';
 
-const CLOSE_S = 1.3; // where the manifest allows it; each stall adds
+const CLOSE_S = 1.42; // where the manifest allows it; each stall adds
 const STALL_ADDS_S = 0.4;
 const FARTHEST_S = 4;
 
