@@ -2,7 +2,7 @@
 import chart
 import judge
 from judge import Figure
-from tables import number, replace_between, table, unique
+from tables import number, replace_sections, table, unique
 
 BEGIN, END = "<!-- measured: written by tests/bench/run -->", "<!-- measured: end -->"
 HTTP_BEGIN, HTTP_END = "<!-- measured by HTTP: written by tests/bench/run -->", "<!-- measured by HTTP: end -->"
@@ -240,6 +240,6 @@ def write_docs(folder, text, charts, http_text=""):
     """Replaces those sections of docs/performance.md that were measured, and leaves the others."""
     for begin, end, mine in ((BEGIN, END, text), (HTTP_BEGIN, HTTP_END, http_text)):
         if mine:
-            replace_between(folder / "performance.md", begin, end, mine)
+            replace_sections(folder / "performance.md", begin, end, mine)
     for name, drawing in charts.items():
         (folder / name).write_text(drawing, encoding="utf-8")

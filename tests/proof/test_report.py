@@ -69,6 +69,14 @@ def test_only_what_stands_between_the_marks_is_replaced(tmp_path):
     assert (tmp_path / "a.svg").read_text() == "<svg/>"
 
 
+def test_sections_that_were_not_measured_stay(tmp_path):
+    page = tmp_path / "performance.md"
+    page.write_text(f"{report.BEGIN}\n\n![a](a.svg)\n\n### One\n\nold 1\n\n### Two\n\nold 2\n\n{report.END}\n")
+    report.write_docs(tmp_path, "### Two\n\nnew 2\n\n### Three\n\nnew 3", {})
+    assert page.read_text() == (f"{report.BEGIN}\n\n![a](a.svg)\n\n### One\n\nold 1\n\n### Two\n\nnew 2\n\n### Three\n\nnew 3\n\n"
+                                f"{report.END}\n")
+
+
 def clip_of(times):
     clip = clips.Clip.__new__(clips.Clip)
     clip.times, clip.span = times, 1.0
