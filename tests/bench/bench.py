@@ -13,8 +13,8 @@ from process import Children
 class Bench:
     """Rows go to a file as they are measured, one JSON object a line."""
 
-    def __init__(self, results, quick, lock=None):
-        self.results, self.quick, self.lock = results, quick, lock
+    def __init__(self, results, quick, lock=None, seconds=3):
+        self.results, self.quick, self.lock, self.seconds = results, quick, lock, seconds
         results.mkdir(parents=True, exist_ok=True)
         self.path = results / f"rows-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.jsonl"
         self.rows = []
