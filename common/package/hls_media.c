@@ -10,7 +10,15 @@
 #include <time.h>
 #include <uv.h>
 
-enum { VERSION = 9, VERSION_TS = 3, SKIP_TARGETS = 6, HOLD_TARGETS = 3, HOLD_PARTS = 3, PARTS_TARGETS = 3 };
+enum {
+	VERSION = 9,
+	VERSION_TS = 3,
+	SKIP_TARGETS = 6,
+	HOLD_TARGETS = 3,
+	HOLD_PARTS = 3,
+	PARTS_TARGETS = 3,
+	ROUNDING_US = 1000
+};
 
 /* What one playlist is written from. */
 struct playlist {
@@ -209,11 +217,12 @@ static size_t count_skipped(const struct playlist *p) {
 	return n;
 }
 
-/* Parts are listed for three target durations from the playlist's end, which is that of the newest part. */
+/* Parts are listed for three target durations from the playlist's end, which is that of the newest part; a hair less,
+ * for players add up what is written, and that is rounded. */
 static int64_t parts_from(const struct playlist *p) {
 	const struct segment *last = item(p, p->count - 1);
 	int64_t end_us = p->is_open ? last->start_us + ticks_to_us(last->duration, last->info->timescale) : p->end_us;
-	return end_us - (int64_t)PARTS_TARGETS * p->target * 1000000;
+	return end_us - (int64_t)PARTS_TARGETS * p->target * 1000000 + ROUNDING_US;
 }
 
 static int write_playlist(struct playlist *p) {

@@ -19,10 +19,18 @@ PORTS = range(12000 + RANGE * (int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[
 SAMPLE = re.compile(r"^([a-z_:][a-z0-9_:]*(?:\{[^}]*\})?) (\S+)$")
 
 
+GIVEN = set()
+
+
 def free_port():
-    """A port that nobody has now. Someone may take it before its node does: Node then tries with others."""
+    """A port that nobody has now, and that was not given out lately: its node may not have it yet."""
+    if len(GIVEN) > RANGE // 2:
+        GIVEN.clear()
     while True:
         port = random.choice(PORTS)
+        if port in GIVEN:
+            continue
+        GIVEN.add(port)
         with socket.socket() as probe:
             try:
                 probe.bind(("0.0.0.0", port))
