@@ -10,25 +10,11 @@ import pytest
 import rtmp
 import web
 from process import SLOW, wait_until
-from redis import RedisCluster
 from web import RawConnection
 
 RECONNECT = "NetConnection.Connect.ReconnectRequest"
 QUICK = {"node.drain": "20s", "node.drain_notice": "200ms", "node.drain_publisher": "800ms"}
 QUICK_EDGE = {**QUICK, "node.drain_viewer": "500ms"}
-
-
-@pytest.fixture
-def redis_cluster(children):
-    made = []
-
-    def make(**options):
-        made.append(RedisCluster(children, **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.finish()
 
 
 def post_drain(node, body=b"", **headers):
