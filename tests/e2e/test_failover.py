@@ -159,7 +159,7 @@ def test_an_rtmp_viewer_that_stops_reading_is_closed_at_last(cluster, encoder, c
         made.edge.wait_metric('weir_viewers{protocol="rtmp"}', 2, timeout=10)
         while made.edge.metric('weir_viewers{protocol="rtmp"}') == 2:
             other.next_frame(10)
-        assert "the viewer took nothing for limits.stalled_viewer" in made.edge.log_text()
+        made.edge.wait_log("the viewer took nothing for limits.stalled_viewer")
         other.next_frame(10)
 
 

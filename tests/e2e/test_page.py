@@ -56,7 +56,7 @@ def test_files_are_read_once_and_served_on_when_the_folder_is_gone(cluster, fold
 
 def test_without_its_files_the_edge_warns_and_says_what_to_do(cluster, tmp_path):
     edge = cluster(edge={"player.dir": tmp_path / "nowhere"}).edge
-    assert edge.log_lines("the page to watch is not served")
+    edge.wait_log("the page to watch is not served")
     answer = web.request(edge.http_port, "/live/cam1/")
     assert answer.status == 404 and answer.json()["error"]["code"] == "page_missing"
     assert web.request(edge.http_port, "/time").status == 200

@@ -93,7 +93,7 @@ def test_publishers_that_fight_for_a_name_are_parted(cluster, clip_tags):
         clients.append(rtmp.Client(made.origin.rtmp_port))
         codes.append(clients[-1].publish("cam1"))
     assert codes == ["NetStream.Publish.Start"] * 4 + ["NetStream.Publish.BadName"] * 2
-    assert made.origin.log_lines("two publishers fight")
+    made.origin.wait_log("two publishers fight")
     for client in clients:
         client.close()
 
@@ -186,7 +186,7 @@ def test_an_oversized_message_closes_only_its_sender(cluster, clip_tags):
                 pass
             assert closed(client)
         assert [one["name"] for one in made.origin.api("streams")["streams"] if one["state"] == "live"] == ["live/small"]
-        assert made.origin.log_lines("large"), "the log tells of it"
+        made.origin.wait_log("stream=live/large reason=\"a message larger than")
 
 
 @pytest.mark.parametrize("chunk_size", [1, 128, 65536])

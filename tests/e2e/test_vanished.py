@@ -41,7 +41,7 @@ def test_an_encoder_that_vanished_is_noticed_by_the_system(reachable, machine, c
         machine.vanish()
         origin.wait_metric("weir_publishers", 0, timeout=15)
     assert origin.api("streams/live/cam1")["state"] == "waiting"
-    assert origin.log_lines("connection timed out")
+    origin.wait_log("connection timed out")
 
 
 def test_a_viewer_that_vanished_is_noticed_by_the_system(nodes, reachable, machine, encoder):
