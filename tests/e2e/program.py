@@ -5,6 +5,7 @@ import time
 
 import flv
 import rtmp
+import watcher
 
 MARK = b"weir-frame"
 
@@ -95,35 +96,16 @@ class ProgramEncoder:
         self.client.close()
 
 
-class Watcher:
-    """Plays a stream by RTMP in a thread of its own and notes what it gets."""
+class ProgramWatcher(watcher.Watcher):
+    """Notes each frame of a programme that it gets."""
 
     def __init__(self, port, name="cam1"):
-        self.client = rtmp.Client(port)
-        self.client.play(name)
         self.frames = []  # (tag type, number, salt, timestamp, arrival)
-        self.stopping = threading.Event()
-        self.failure = None
-        self.thread = threading.Thread(target=self._run, daemon=True)
-        self.thread.start()
+        super().__init__(port, name)
 
-    def _run(self):
-        while not self.stopping.is_set():
-            try:
-                message = self.client.next_frame(0.2)
-            except TimeoutError:
-                continue
-            except OSError as why:
-                self.failure = why
-                return
-            number, salt = number_of(message.payload)
-            self.frames.append((message.type, number, salt, message.timestamp, message.arrival))
-
-    def close(self):
-        self.stopping.set()
-        self.thread.join(20)
-        self.client.close()
-        assert not self.failure, self.failure
+    def note(self, frame):
+        super().note(frame)
+        self.frames.append((frame.type, *number_of(frame.payload), frame.timestamp, frame.arrival))
 
     def newest(self, salt=b""):
         return max((frame[1] for frame in list(self.frames) if frame[2] == salt), default=-1)
@@ -137,8 +119,3 @@ class Watcher:
         seen = sorted(frame[1] for frame in self.frames)
         key = next(frame[1] for frame in self.frames if frame[0] == flv.VIDEO)
         return wrong + [(a, b) for a, b in zip(seen, seen[1:]) if b != a + 1 and b > key]
-
-    def longest_gap(self):
-        """Between the arrivals of two frames, in seconds."""
-        arrivals = [frame[4] for frame in self.frames]
-        return max(b - a for a, b in zip(arrivals, arrivals[1:]))

@@ -6,15 +6,17 @@ DOWN_AFTER_MS = 1000
 
 
 class Sentinel(Redis):
-    """One Sentinel. `settings` are further lines of its file."""
+    """One Sentinel. `settings` are further lines of its file, `place` is its host and port."""
 
-    def __init__(self, children, name, master, settings=()):
+    def __init__(self, children, name, master, settings=(), place=None):
         super().__init__(children, name)
+        self.host, self.port = place or (self.host, self.port)
         folder = children.folder / name
         folder.mkdir()
         self.file = folder / "sentinel.conf"
         self.file.write_text("\n".join([
-            f"port {self.port}", "bind 127.0.0.1", f"dir {folder}", f"sentinel monitor mymaster 127.0.0.1 {master.port} 2",
+            f"port {self.port}", f"bind {self.host}", "protected-mode no", f"dir {folder}",
+            f"sentinel monitor mymaster {master.host} {master.port} 2",
             f"sentinel down-after-milliseconds mymaster {DOWN_AFTER_MS}", "sentinel failover-timeout mymaster 3000",
             *settings, ""]))
 
@@ -29,13 +31,15 @@ class Sentinel(Redis):
 
 
 class Watched:
-    """Two servers and three Sentinels, running; commands go to the server that the Sentinels call the master."""
+    """Two servers and three Sentinels, running; commands go to the server that the Sentinels call the master. Where they
+    run `make_server` and `make_sentinel` know."""
 
-    def __init__(self, children, settings=(), password=None):
-        first = Redis(children, "redis1").start()
-        second = Redis(children, "redis2", ["--replicaof", "127.0.0.1", first.port, "--repl-diskless-sync-delay", "0"]).start()
+    def __init__(self, children, sentinel_settings=(), password=None):
+        self.children, self.sentinel_settings = children, sentinel_settings
+        first = self.make_server(1).start()
+        second = self.make_server(2, ["--replicaof", first.host, first.port, "--repl-diskless-sync-delay", "0"]).start()
         self.servers = [first, second]
-        self.sentinels = [Sentinel(children, f"sentinel{i}", first, settings) for i in range(1, 4)]
+        self.sentinels = [self.make_sentinel(number, first) for number in (1, 2, 3)]
         for sentinel in self.sentinels:
             sentinel.password = password
             sentinel.start()
@@ -44,14 +48,20 @@ class Watched:
             wait_until(lambda: (sentinel.state()["num-slaves"], sentinel.state()["num-other-sentinels"]) == ("1", "2"), 20,
                        f"{sentinel.name} knows the others")
 
-    def nodes_settings(self):
+    def make_server(self, number, options=()):
+        return Redis(self.children, f"redis{number}", options)
+
+    def make_sentinel(self, number, master):
+        return Sentinel(self.children, f"sentinel{number}", master, self.sentinel_settings)
+
+    def settings(self):
         """How nodes find it."""
         return {"registry.sentinels": ",".join(one.address for one in self.sentinels)}
 
     @property
     def master(self):
-        port = int(self.sentinels[0].command("SENTINEL", "get-master-addr-by-name", "mymaster")[1])
-        return next(server for server in self.servers if server.port == port)
+        host, port = self.sentinels[-1].command("SENTINEL", "get-master-addr-by-name", "mymaster")
+        return next(one for one in self.servers if (one.host, one.port) == (host, int(port)))
 
     def other(self, server):
         return next(one for one in self.servers if one is not server)

@@ -4,7 +4,7 @@ import signal
 import pytest
 import web
 from process import SLOW, wait_until
-from program import Program, ProgramEncoder, Watcher
+from program import Program, ProgramEncoder, ProgramWatcher
 from redis import Redis
 
 BACKUP = {"ingest.second": "backup"}
@@ -43,8 +43,7 @@ def pair(cluster, clip_tags, open_things):
         program = Program(clip_tags)
         first = open_things(ProgramEncoder(made.origin.rtmp_port, program, base=5000))
         wait_until(lambda: first.sent, 10, "the first encoder sends")
-        viewer = open_things(Watcher(made.edge.rtmp_port))
-        wait_until(lambda: viewer.frames, 10, "the viewer sees the first encoder")
+        viewer = open_things(ProgramWatcher(made.edge.rtmp_port))
         second = open_things(ProgramEncoder(made.origin.rtmp_port, other or program, base=0xFFFFF000, delay=delay))
         assert first.answer == second.answer == "NetStream.Publish.Start"
         if aligned:
@@ -227,8 +226,7 @@ def two_origins(children, nodes, clip_tags, open_things):
         program = Program(clip_tags)
         first = open_things(ProgramEncoder(origins[0].rtmp_port, program, base=5000))
         wait_until(lambda: first.sent, 10, "the first encoder sends")
-        viewer = open_things(Watcher(edge.rtmp_port))
-        wait_until(lambda: viewer.frames, 10, "the viewer sees the first encoder")
+        viewer = open_things(ProgramWatcher(edge.rtmp_port))
         second = open_things(ProgramEncoder(origins[1].rtmp_port, other or program, base=77, delay=0.1))
         assert second.answer == "NetStream.Publish.Start"
         wait_until(lambda: standby(origins[0]), 10, "the second encoder stands by at the first origin")

@@ -173,7 +173,7 @@ def test_redis_that_hangs_for_longer_than_nodes_are_remembered(redis_cluster, en
     wait_until(lambda: len(made.redis.command("KEYS", "weir:node:*")) == 4, 5, "all nodes are there again")
     assert made.stream()["epoch"] == epoch
     time.sleep(3)  # the list of nodes is read two seconds after
-    assert watcher.longest_gap() < 1 * SLOW
+    watcher.assert_undisturbed(1 * SLOW)
     for edge in made.edges:
         assert not edge.log_lines("is given up"), "a list that is not whole yet drops nobody"
 

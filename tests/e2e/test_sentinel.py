@@ -16,7 +16,7 @@ def watched_cluster(children):
 
     def make(sentinel_settings=(), password=None, common=None, **options):
         redis = Watched(children, sentinel_settings, password)
-        made.append(RedisCluster(children, redis=redis, common={**redis.nodes_settings(), **(common or {})}, **options))
+        made.append(RedisCluster(children, redis=redis, common={**redis.settings(), **(common or {})}, **options))
         return made[-1]
 
     yield make
@@ -50,7 +50,7 @@ def test_a_failover_is_noticed_by_nobody(watched_cluster, encoder, workers):
     wait_until(lambda: made.stream("live/cam2").get("origin") == "origin2", 5, "what came meanwhile is told")
     wait_until(lambda: len(new.command("ZRANGE", "weir:nodes", 0, -1)) == 4, 5, "all nodes are in the map")
     for watcher in watchers:
-        assert watcher.longest_gap() < 1 * SLOW
+        watcher.assert_undisturbed(1 * SLOW)
     assert first.answers == second.answers == ["NetStream.Publish.Start"]
     for node in made.nodes():
         assert len(node.log_lines("redis cannot be used")) <= workers, "told once"
@@ -69,7 +69,7 @@ def test_a_planned_failover_moves_the_nodes_at_once(watched_cluster, encoder):
     wait_all_connected(made)
     encoder(made.origins[0].rtmp_port, name="cam2")
     wait_until(lambda: new.hash("weir:stream:live/cam2").get("state") == "live", 10, "the new master has the map")
-    assert watcher.longest_gap() < 1 * SLOW
+    watcher.assert_undisturbed(1 * SLOW)
     for node in made.nodes():
         node.wait_log(rf"another server is the master now.*{new.address}")
 
@@ -91,7 +91,7 @@ def test_sentinels_with_a_password(watched_cluster):
 
 def test_what_is_wrong_with_sentinels_is_told(redis_trouble, children):
     watched = Watched(children, ["requirepass s3cret", "sentinel sentinel-pass s3cret"], "s3cret")
-    right = {**watched.nodes_settings(), "registry.sentinel_password": "s3cret"}
+    right = {**watched.settings(), "registry.sentinel_password": "s3cret"}
     line = redis_trouble({**right, "registry.sentinel_master": "other"})
     assert "it knows no master named other (registry.sentinel_master)" in line
     assert "registry.sentinel_password refused: WRONGPASS" in redis_trouble({**right, "registry.sentinel_password": "wrong"})

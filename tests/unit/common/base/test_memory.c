@@ -7,44 +7,11 @@
 #include <string.h>
 #include <uv.h>
 
-static unsigned allocations;
-static unsigned failing; /* the number of the allocation that fails; 0 for none */
+#include "tests/unit/common/failing.h"
 
-static void *test_malloc(size_t size) {
-	return ++allocations == failing ? NULL : malloc(size);
-}
-
-static void *test_calloc(size_t count, size_t size) {
-	return ++allocations == failing ? NULL : calloc(count, size);
-}
-
-static void *test_realloc(void *old, size_t size) {
-	return ++allocations == failing ? NULL : realloc(old, size);
-}
-
-static char *test_strdup(const char *text) {
-	return ++allocations == failing ? NULL : strdup(text);
-}
-
-static char *test_strndup(const char *text, size_t size) {
-	return ++allocations == failing ? NULL : strndup(text, size);
-}
-
-#undef strdup
-#undef strndup
-#define malloc test_malloc
-#define calloc test_calloc
-#define realloc test_realloc
-#define strdup test_strdup
-#define strndup test_strndup
 #include "common/base/bytes.c"
 #include "common/base/config.c"
 #include "common/base/config_value.c"
-#undef malloc
-#undef calloc
-#undef realloc
-#undef strdup
-#undef strndup
 
 Test(buffer, a_failed_allocation_sticks_and_keeps_the_content) {
 	struct buffer b;

@@ -10,29 +10,10 @@
 #include <stdalign.h>
 #include <uv.h>
 
-static unsigned allocations;
-static unsigned failing; /* the number of the allocation that fails; 0 for none */
+#include "tests/unit/common/failing.h"
 
-static void *test_malloc(size_t size) {
-	return ++allocations == failing ? NULL : malloc(size);
-}
-
-static void *test_calloc(size_t count, size_t size) {
-	return ++allocations == failing ? NULL : calloc(count, size);
-}
-
-static void *test_realloc(void *old, size_t size) {
-	return ++allocations == failing ? NULL : realloc(old, size);
-}
-
-#define malloc test_malloc
-#define calloc test_calloc
-#define realloc test_realloc
 #include "common/codec/amf.c"
 #include "common/codec/amf3.c"
-#undef malloc
-#undef calloc
-#undef realloc
 
 static int read_sample(const struct sample *s, bool amf3, struct amf_doc **doc) {
 	struct reader r = reader_of(s->data, s->size);

@@ -9,17 +9,10 @@
 #include <criterion/criterion.h>
 #include <uv.h>
 
-static unsigned allocations;
-static unsigned failing; /* the number of the first allocation that fails, as all after it do; 0 for none */
+#include "tests/unit/common/failing.h"
 
-static void *test_malloc(size_t size) {
-	return ++allocations >= failing && failing ? NULL : malloc(size);
-}
-
-#define malloc test_malloc
 #include "common/base/buffer.c"
 #include "common/base/bytes.c"
-#undef malloc
 
 #define AVC_RECORD "0164000dffe100196764000dacd94141fb0e10000003001000000303c0f142996001000468ef8fcbfdf8f800"
 
@@ -29,6 +22,7 @@ static struct tracks *tracks;
 static struct sample payload;
 
 static void setup(void) {
+	all_behind_fails = true;
 	tracks = tracks_copy(NULL);
 	tracks->revision = 1;
 	tracks->count = 1;

@@ -2,7 +2,7 @@
  * Manifests of simulated streams: what a player derives from them.
  */
 #include "common/package/dash.h"
-#include "tests/unit/common/package/simulate.h"
+#include "tests/unit/common/package/packaged.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -11,24 +11,11 @@
 #include <string.h>
 #include <uv.h>
 
-static struct simulation sim;
-static struct segment_store *store;
-static struct packager *packager;
-static struct told told;
-
 static void init(void) {
-	simulation_init(&sim, 5);
-	store = segment_store_new(6);
-	packager = packager_new(store, "source", &told_ops, &told);
+	packaged_init(5, 6);
 }
 
-static void fini(void) {
-	packager_free(&packager);
-	segment_store_free(&store);
-	simulation_fini(&sim);
-}
-
-TestSuite(dash, .init = init, .fini = fini, .timeout = 60);
+TestSuite(dash, .init = init, .fini = packaged_fini, .timeout = 60);
 
 static const struct encoder usual = {.seconds = 20.9, .fps = 30, .gop_s = 1, .audio_rate = 44100};
 
@@ -216,7 +203,7 @@ Test(dash, low_latency_announces_the_segment_behind_the_open_one) {
 	/* What was foreseen is what comes. */
 	struct encoder longer = usual;
 	longer.seconds = 23.5;
-	fini();
+	packaged_fini();
 	init();
 	publish(&longer);
 	struct announced then[16];

@@ -3,7 +3,7 @@
  */
 #include "common/package/hls.h"
 #include "common/package/hls_reload.h"
-#include "tests/unit/common/package/simulate.h"
+#include "tests/unit/common/package/packaged.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -14,24 +14,11 @@
 
 enum { WINDOW = 6 };
 
-static struct simulation sim;
-static struct segment_store *store;
-static struct packager *packager;
-static struct told told;
-
 static void init(void) {
-	simulation_init(&sim, 3);
-	store = segment_store_new(WINDOW);
-	packager = packager_new(store, "source", &told_ops, &told);
+	packaged_init(3, WINDOW);
 }
 
-static void fini(void) {
-	packager_free(&packager);
-	segment_store_free(&store);
-	simulation_fini(&sim);
-}
-
-TestSuite(hls, .init = init, .fini = fini, .timeout = 60);
+TestSuite(hls, .init = init, .fini = packaged_fini, .timeout = 60);
 
 static const struct encoder usual = {.seconds = 30.5, .fps = 30, .gop_s = 1, .audio_rate = 44100};
 
@@ -255,10 +242,8 @@ Test(hls, without_low_latency_there_are_whole_segments_only) {
 }
 
 Test(hls, a_delta_update_skips_what_lies_before_the_boundary) {
-	fini();
-	simulation_init(&sim, 3);
-	store = segment_store_new(30);
-	packager = packager_new(store, "source", &told_ops, &told);
+	packaged_end();
+	packaged_begin(30);
 	publish(&usual);
 	struct playlist whole = media("v", &low),
 	                delta = media("v", &(struct hls_options){.low_latency = true, .skip = true});

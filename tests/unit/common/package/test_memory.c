@@ -8,33 +8,14 @@
 #include <stdlib.h>
 #include <uv.h>
 
-static unsigned allocations;
-static unsigned failing; /* the number of the allocation that fails; 0 for none */
+#include "tests/unit/common/failing.h"
 
-static void *test_malloc(size_t size) {
-	return ++allocations == failing ? NULL : malloc(size);
-}
-
-static void *test_calloc(size_t count, size_t size) {
-	return ++allocations == failing ? NULL : calloc(count, size);
-}
-
-static void *test_realloc(void *old, size_t size) {
-	return ++allocations == failing ? NULL : realloc(old, size);
-}
-
-#define malloc test_malloc
-#define calloc test_calloc
-#define realloc test_realloc
 #include "common/package/packager.c"
 #include "common/package/packager_lane.c"
 #include "common/package/runs.c"
 #include "common/package/segment.c"
 #include "common/package/segment_period.c"
 #include "common/package/segment_store.c"
-#undef malloc
-#undef calloc
-#undef realloc
 
 enum { ALL_SEGMENTS = 100 };
 

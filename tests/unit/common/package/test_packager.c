@@ -1,7 +1,7 @@
 /*
  * Entries of simulated publishes, packaged: what must hold of any, and that nothing depends on where a packager began.
  */
-#include "tests/unit/common/package/simulate.h"
+#include "tests/unit/common/package/packaged.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -9,33 +9,11 @@
 
 enum { ALL = 100000 };
 
-static struct simulation sim;
-static struct segment_store *store;
-static struct packager *packager;
-static struct told told;
-
-static void begin(void) {
-	store = segment_store_new(ALL);
-	packager = packager_new(store, "source", &told_ops, &told);
-	told = (struct told){0};
-}
-
-static void finish(void) {
-	packager_free(&packager);
-	segment_store_free(&store);
-}
-
 static void init(void) {
-	simulation_init(&sim, 7);
-	begin();
+	packaged_init(7, ALL);
 }
 
-static void fini(void) {
-	finish();
-	simulation_fini(&sim);
-}
-
-TestSuite(packager, .init = init, .fini = fini, .timeout = 60);
+TestSuite(packager, .init = init, .fini = packaged_fini, .timeout = 60);
 
 static const struct encoder usual = {.seconds = 30, .fps = 30, .gop_s = 1, .audio_rate = 44100};
 
@@ -140,7 +118,7 @@ Test(packager, segments_are_legal_for_all_kinds_of_encoders) {
 	for (size_t g = 0; g < sizeof gops / sizeof *gops; g++)
 		for (size_t r = 0; r < sizeof rates / sizeof *rates; r++)
 			for (int kind = 0; kind < 4; kind++) {
-				fini();
+				packaged_fini();
 				init();
 				publish(1, &(struct encoder){.seconds = 40,
 				                             .fps = rates[r],
@@ -335,8 +313,8 @@ Test(packager, a_codec_without_a_form_in_cmaf_is_told_and_left_out) {
 	entry_unref(&sim.entries[mark]);
 	sim.entries[mark] = e;
 	tracks_unref(&t);
-	finish();
-	begin();
+	packaged_end();
+	packaged_begin(ALL);
 	push_range(packager, &sim, 0, simulation_mark(&sim, 0, 1));
 	cr_assert_eq(told.unsupported, 1);
 	cr_assert_null(segment_store_track(store, "a"));

@@ -1,7 +1,7 @@
 /*
  * What of a store can be asked for, what is listed, and when it is forgotten.
  */
-#include "tests/unit/common/package/simulate.h"
+#include "tests/unit/common/package/packaged.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -9,25 +9,12 @@
 
 enum { WINDOW = 4 };
 
-static struct simulation sim;
-static struct segment_store *store;
-static struct packager *packager;
-static struct told told;
-
 static void init(void) {
-	simulation_init(&sim, 11);
-	store = segment_store_new(WINDOW);
-	packager = packager_new(store, "source", &told_ops, &told);
+	packaged_init(11, WINDOW);
 	simulation_publish(&sim, 100, &(struct encoder){.seconds = 40.9, .fps = 30, .gop_s = 1, .audio_rate = 48000});
 }
 
-static void fini(void) {
-	packager_free(&packager);
-	segment_store_free(&store);
-	simulation_fini(&sim);
-}
-
-TestSuite(segment_store, .init = init, .fini = fini, .timeout = 60);
+TestSuite(segment_store, .init = init, .fini = packaged_fini, .timeout = 60);
 
 static const struct segment *newest(const char *track) {
 	const struct segment_track *t = segment_store_track(store, track);

@@ -4,30 +4,17 @@
 #include "common/package/dash.h"
 #include "common/package/hls.h"
 #include "common/package/steering.h"
-#include "tests/unit/common/package/simulate.h"
+#include "tests/unit/common/package/packaged.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
 #include <uv.h>
 
-static struct simulation sim;
-static struct segment_store *store;
-static struct packager *packager;
-static struct told told;
-
 static void init(void) {
-	simulation_init(&sim, 5);
-	store = segment_store_new(6);
-	packager = packager_new(store, "source", &told_ops, &told);
+	packaged_init(5, 6);
 }
 
-static void fini(void) {
-	packager_free(&packager);
-	segment_store_free(&store);
-	simulation_fini(&sim);
-}
-
-TestSuite(steering, .init = init, .fini = fini, .timeout = 60);
+TestSuite(steering, .init = init, .fini = packaged_fini, .timeout = 60);
 
 static struct steering_pathways three = {
     .items = {{.id = "b", .url = "https://b.example:8443/x"}, {.id = "a"}, {.id = "c", .url = "http://c"}}, .count = 3};

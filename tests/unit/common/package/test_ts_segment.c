@@ -4,31 +4,18 @@
 #include "common/package/hls.h"
 #include "common/package/hls_reload.h"
 #include "common/package/ts_segment.h"
-#include "tests/unit/common/package/simulate.h"
+#include "tests/unit/common/package/packaged.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
 
-static struct simulation sim;
-static struct segment_store *store;
-static struct packager *packager;
-static struct told told;
-
 static void init(void) {
-	simulation_init(&sim, 5);
-	store = segment_store_new(6);
-	packager = packager_new(store, "source", &told_ops, &told);
+	packaged_init(5, 6);
 }
 
-static void fini(void) {
-	packager_free(&packager);
-	segment_store_free(&store);
-	simulation_fini(&sim);
-}
-
-TestSuite(ts_segment, .init = init, .fini = fini, .timeout = 60);
+TestSuite(ts_segment, .init = init, .fini = packaged_fini, .timeout = 60);
 
 static const struct encoder usual = {.seconds = 20.5, .fps = 30, .gop_s = 1, .audio_rate = 44100};
 
