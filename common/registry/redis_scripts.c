@@ -45,7 +45,8 @@ static const char claim[] = NOW OWNER
     "  elseif held[1] ~= publisher and silent < stall then\n"
     "    why = 'the name is published already from another address'\n"
     "  end\n"
-    "  if not why then\n"
+    /* With a silent holder nobody fights. */
+    "  if not why and silent < stall then\n"
     "    local times = {}\n"
     "    for ms in string.gmatch(takeovers, '%d+') do\n"
     "      if now - ms < 30000 then table.insert(times, ms) end\n"

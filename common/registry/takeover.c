@@ -25,6 +25,8 @@ static bool may_take(const struct takeover_question *q, const char **why) {
 enum takeover_verdict takeover_decide(struct takeover_history *h, const struct takeover_question *q, const char **why) {
 	if (!may_take(q, why))
 		return TAKEOVER_REFUSE;
+	if (q->silent_ms >= q->stall_ms)
+		return TAKEOVER_GRANT; /* nobody is there to fight with */
 	*why = "too many takeovers in a short time: the holder stays";
 	if (q->now_ms < h->held_until_ms)
 		return TAKEOVER_REFUSE;

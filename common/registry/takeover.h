@@ -3,7 +3,8 @@
  *
  * takeover: the newest publisher wins if it shows the holder's own credential; where none are configured, if it comes
  * from the holder's address or the holder has been silent for ingest.stall. More than TAKEOVERS_MAX takeovers within
- * TAKEOVER_WINDOW_MS: two encoders fight, and the holder stays for as long. reject: the holder stays.
+ * TAKEOVER_WINDOW_MS, of holders that were not silent: two encoders fight, and the holder stays for as long. reject: the
+ * holder stays.
  */
 #pragma once
 
@@ -16,7 +17,7 @@ enum takeover_policy { TAKEOVER_NEWEST, TAKEOVER_REJECT }; /* the choices of ing
 
 /* The takeovers of one name. */
 struct takeover_history {
-	uint64_t at_ms[TAKEOVERS_MAX]; /* the newest; 0: none */
+	uint64_t at_ms[TAKEOVERS_MAX]; /* the newest that count; 0: none */
 	unsigned next;
 	uint64_t held_until_ms; /* the holder stays */
 };

@@ -57,3 +57,9 @@ Test(takeover, two_that_fight_leave_the_name_to_the_holder_for_a_while) {
 	cr_assert_eq(ask("a:2", "a:1", 0, 33999), TAKEOVER_REFUSE, "told once");
 	cr_assert_eq(ask("a:2", "a:1", 0, 34000), TAKEOVER_GRANT);
 }
+
+Test(takeover, who_comes_again_and_again_after_a_silent_holder_fights_nobody) {
+	for (uint64_t now = 1000; now < 20000; now += 2000)
+		cr_assert_eq(ask("a:1", "a:2", 2000, now), TAKEOVER_GRANT);
+	cr_assert_eq(ask("a:1", "a:2", 0, 20000), TAKEOVER_GRANT, "none of them counts");
+}
