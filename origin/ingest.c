@@ -307,7 +307,8 @@ static void claim(struct ingest *g, const struct intake *i) {
 	struct registry_request request = {.publisher = i->request.remote,
 	                                   .policy = fills || config->ingest_second ? TAKEOVER_REJECT : TAKEOVER_NEWEST,
 	                                   .waiting = fills,
-	                                   .held = g->run.run || g->stream->replica,
+	                                   /* Of a copy the run is known, but not whether its owner still has a publisher. */
+	                                   .held = g->run.run || (g->stream->replica && !config->ingest_second),
 	                                   .gone_epoch = fills ? g->gone_epoch : g->after_epoch,
 	                                   .gone_ms = fills ? g->gone_ms : OWNER_DEAD_MS,
 	                                   .stall_ms = config->ingest_stall,

@@ -156,13 +156,18 @@ static void dispose(struct node *node) {
 	node->shared = NULL;
 }
 
-/* Some app of ours is held elsewhere too, or could be held here. */
-static bool wants_replicas(const struct config *c) {
+/* Streams are held elsewhere too, or could be held here; or only the others can say that a name is theirs. */
+static bool app_needs_others(const struct config *c, const struct config_app *app) {
+	bool no_map = config_node(c)->registry_backend == CONFIG_BACKEND_STATIC;
+	return app->stream_replicas > 0 || (no_map && app->ingest_second != CONFIG_SECOND_TAKEOVER);
+}
+
+static bool needs_others(const struct config *c) {
 	const struct config_app *app = config_app(c, "", 0);
-	bool wants = app->stream_replicas > 0;
+	bool needs = app_needs_others(c, app);
 	for (size_t i = 0; config_app_name(c, i, &app); i++)
-		wants = wants || app->stream_replicas > 0;
-	return wants;
+		needs = needs || app_needs_others(c, app);
+	return needs;
 }
 
 static int start(struct node_worker *n) {
@@ -180,7 +185,7 @@ static int start(struct node_worker *n) {
 	                                  .nodes = on_nodes,
 	                                  .context = o};
 	int err = peers_init(&o->peers, n->worker, &n->node->relay, &peers_ops, o);
-	if (!err && wants_replicas(n->node->config))
+	if (!err && needs_others(n->node->config))
 		peers_open(&o->peers);
 	if (!err)
 		heirs_init(&o->heirs, o);

@@ -1,6 +1,6 @@
 /*
  * claim_peers.c: a claim where no map can be asked. The linked nodes may know the name: its epoch, so that ours is
- * above it, and its run, which goes on here.
+ * above it, and its run, which goes on here; and whether it is live there, for who may not take it.
  */
 #include "common/registry/registry_parts.h"
 

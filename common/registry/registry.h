@@ -50,7 +50,7 @@ struct registry_request {
 	int64_t stall_ms;    /* a holder silent for so long may be replaced by anybody */
 	int64_t silent_ms;   /* of the holder, when it publishes to this node; -1: it does not */
 	bool waiting;        /* it only fills a gap: the name stays free for whoever publishes */
-	bool held;           /* the stream is at this node already: nobody else need be asked of its run */
+	bool held;           /* the stream is at this node already: nobody else need be asked of it */
 	uint64_t gone_epoch; /* not 0: only if the map still has it of this epoch, and has not heard of its owner, however
 	                        it holds the name, */
 	int64_t gone_ms;     /* for so long; where no map can say, it is refused */

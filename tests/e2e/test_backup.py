@@ -6,6 +6,7 @@ import web
 from process import SLOW, wait_until
 from program import Program, ProgramEncoder, ProgramWatcher
 from redis import Redis
+from weir import start_listed
 
 BACKUP = {"ingest.second": "backup"}
 
@@ -216,12 +217,19 @@ def test_a_standby_whose_stream_ends_is_told(pair):
 
 @pytest.fixture
 def two_origins(children, nodes, clip_tags, open_things):
-    """Two origins with one map, an edge, an encoder at each origin, and a viewer. The second encoder stands by at the
-    first origin."""
-    def make(other=None, **settings):
-        redis = Redis(children).start()
-        common = {"node.workers": 1, "registry.backend": "redis", "registry.redis": redis.address}
-        origins = [nodes("origin", {**common, **BACKUP, **settings}, name=name).start() for name in ("one", "two")]
+    """Two origins with one map, or that ask each other, an edge, an encoder at each origin, and a viewer. The second encoder stands by at
+    the first origin."""
+    def make(other=None, registry="redis", **settings):
+        common = {"node.workers": 1}
+        if registry == "redis":
+            common = {**common, "registry.backend": "redis", "registry.redis": Redis(children).start().address}
+        origins = [nodes("origin", {**common, **BACKUP, **settings}, name=name) for name in ("one", "two")]
+        if registry == "redis":
+            for one in origins:
+                one.start()
+        else:
+            common["registry.origins"] = ",".join(start_listed(origins))
+            wait_linked(origins)
         edge = nodes("edge", common, name="edge").start()
         program = Program(clip_tags)
         first = open_things(ProgramEncoder(origins[0].rtmp_port, program, base=5000))
@@ -235,8 +243,17 @@ def two_origins(children, nodes, clip_tags, open_things):
     return make
 
 
-def test_an_encoder_at_another_origin_stands_by_and_goes_on_seamlessly(two_origins):
-    (one, two), _, first, second, viewer = two_origins()
+def wait_linked(origins):
+    """Each has its links to all others."""
+    others = {one: {other.relay for other in origins if other is not one} for one in origins}
+    for one in origins:
+        wait_until(lambda: others[one] <= {peer["address"] for peer in one.api("nodes")["nodes"] if peer["state"] == "up"}, 10,
+                   f"{one.name} is linked")
+
+
+@pytest.mark.parametrize("registry", ["redis", "static"])
+def test_an_encoder_at_another_origin_stands_by_and_goes_on_seamlessly(two_origins, registry):
+    (one, two), _, first, second, viewer = two_origins(registry=registry)
     wait_until(lambda: standby(one)["aligned"], 15, "the two are aligned")
     assert two.metric("weir_publishers") == 1 and two.metric("weir_streams") == 0
     first.close()
@@ -245,9 +262,10 @@ def test_an_encoder_at_another_origin_stands_by_and_goes_on_seamlessly(two_origi
     assert switches(one, "lost") == 1
 
 
+@pytest.mark.parametrize("registry", ["redis", "static"])
 @pytest.mark.parametrize("end, replicas", [("killed", 0), ("hung", 0), ("killed", 1)])
-def test_the_standbys_origin_goes_on_when_the_holders_is(two_origins, clip_tags, end, replicas):
-    (one, two), _, first, second, viewer = two_origins(other=Program(clip_tags, salt=b"other"),
+def test_the_standbys_origin_goes_on_when_the_holders_is(two_origins, clip_tags, end, replicas, registry):
+    (one, two), _, first, second, viewer = two_origins(other=Program(clip_tags, salt=b"other"), registry=registry,
                                                        **{"stream.replicas": replicas})
     wait_until(lambda: two.metric("weir_streams") == replicas, 10, "the other origin holds a copy, if it is to")
     wait_until(lambda: len(second.sent) > 60, 10, "the second encoder has sent a GOP")
@@ -261,7 +279,10 @@ def test_the_standbys_origin_goes_on_when_the_holders_is(two_origins, clip_tags,
     print(f"the longest gap at the viewer: {viewer.longest_gap():.2f} s")
     assert viewer.longest_gap() < 5 * SLOW
     assert switches(two, "lost") == 1 and stream(two)["publisher"]["seat"] == "primary"
-    assert stream(two)["run"] == run and stream(two)["timeline"]["discontinuities"] == 1
+    if registry == "redis" or replicas:
+        assert stream(two)["run"] == run and stream(two)["timeline"]["discontinuities"] == 1
+    else:
+        assert stream(two)["run"] != run, "nobody knows of the run"
     others = [frame[1] for frame in viewer.frames if frame[2] == b"other"]
     assert sorted(others) == list(range(min(others), max(others) + 1))
     if end == "hung":
@@ -294,3 +315,21 @@ def test_the_standbys_place_is_free_when_it_leaves(two_origins, open_things):
     again = open_things(ProgramEncoder(two.rtmp_port, first.program))
     assert again.answer == "NetStream.Publish.Start"
     one.wait_metric("weir_standbys", 1)
+
+
+def test_origins_without_a_map_reject_what_another_has(nodes, clip_tags, open_things):
+    origins = [nodes("origin", {"node.workers": 1, "ingest.second": "reject", "stream.grace": "5s"}, name=name) for name in ("one", "two")]
+    start_listed(origins)
+    wait_linked(origins)
+    program = Program(clip_tags)
+    first = open_things(ProgramEncoder(origins[0].rtmp_port, program))
+    wait_until(lambda: len(first.sent) > 60, 10, "the first encoder has sent a GOP")
+    assert open_things(ProgramEncoder(origins[1].rtmp_port, program)).answer == "NetStream.Publish.BadName"
+    origins[1].wait_log("the name is published at another origin, and ingest.second is reject")
+    first.close()
+    wait_until(lambda: stream(origins[0])["state"] == "waiting", 5, "the stream waits")
+    run = stream(origins[0])["run"]
+    second = open_things(ProgramEncoder(origins[1].rtmp_port, program))
+    assert second.answer == "NetStream.Publish.Start"
+    wait_until(lambda: stream(origins[1])["run"] == run, 5, "it goes on at the other origin")
+    wait_until(lambda: origins[0].metric("weir_streams") == 0, 10, "the first origin has let go")

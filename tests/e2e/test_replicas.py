@@ -8,7 +8,7 @@ import pytest
 from cable import Cable
 from process import SLOW, wait_until
 from redis import Redis
-from weir import Node
+from weir import Node, start_listed
 
 SECONDS = {"stream.grace": "5s", "stream.log_duration": "40s"}
 
@@ -26,7 +26,11 @@ class Origins:
         self.origins = [Node(children, "origin", settings, name=f"origin{i}") for i in (1, 2, 3)]
         self.edges = [Node(children, "edge", {**common, **SECONDS}, name=f"edge{i}") for i in range(1, edges + 1)]
         self.edge = self.edges[0]
-        self._start_origins(backend)
+        if backend == "static":
+            start_listed(self.origins)
+        else:
+            for one in self.origins:
+                one.start()
         relays = [one.relay for one in self.origins]
         if cable:
             self.cable = Cable(self.origins[0].relay_port)
@@ -37,18 +41,6 @@ class Origins:
             edge.start()
             wait_until(lambda: [one["state"] for one in edge.api("nodes")["nodes"] if one["role"] == "origin"].count("up") == 3,
                        10, "the edge is linked")
-
-    def _start_origins(self, backend):
-        """Each lists all. A first start may take another port than was guessed: then all begin again with what they have."""
-        listed = None
-        while listed != [one.relay for one in self.origins]:
-            listed = [one.relay for one in self.origins]
-            for one in self.origins:
-                if backend == "static":
-                    one.settings["registry.origins"] = ",".join(listed)
-                if one.child:
-                    one.terminate()
-                one.start()
 
     def nodes(self):
         return [*self.origins, *self.edges]

@@ -185,6 +185,20 @@ class Node:
         return answer.json()
 
 
+def start_listed(origins):
+    """Starts origins that know each other by the static registry. A first start may take another port than was guessed: then all begin
+    again with what they have."""
+    listed = None
+    while listed != [one.relay for one in origins]:
+        listed = [one.relay for one in origins]
+        for one in origins:
+            one.settings["registry.origins"] = ",".join(listed)
+            if one.child:
+                one.terminate()
+            one.start()
+    return listed
+
+
 class Cluster:
     """One origin and `edges` edges that know it by the static registry. Settings for one role stand under its name."""
 
