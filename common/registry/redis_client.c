@@ -11,7 +11,7 @@
 
 enum {
 	FIRST_BACKOFF_MS = 50,
-	BACKOFF_MAX_MS = 1000,
+	BACKOFF_MAX_MS = 500,
 	TICK_MS = 250,
 	PING_AFTER_MS = 1000,
 	LAST_WORDS_MS = 200,
@@ -44,7 +44,6 @@ static void answer_all_lost(struct redis_client *c) {
 	struct list lost;
 	list_init(&lost);
 	list_splice(&lost, &c->calls);
-	c->awaited = 0;
 	while (!list_empty(&lost)) {
 		struct call *call = list_entry(lost.next, struct call, node);
 		list_remove(&call->node);
@@ -62,12 +61,16 @@ void redis_fail(struct redis_client *c, const char *why) {
 	conn_close(&c->conn);
 }
 
+static void retry_in(struct redis_client *c, uint64_t ms) {
+	if (timer_start(&c->retry, ms))
+		log_error("redis is given up: out of memory", log_str("redis", c->place));
+}
+
 /* Half to all of the backoff, which doubles. */
 static void retry_later(struct redis_client *c) {
 	uint64_t delay = c->backoff_ms;
 	c->backoff_ms = 2 * delay < BACKOFF_MAX_MS ? 2 * delay : BACKOFF_MAX_MS;
-	if (timer_start(&c->retry, delay / 2 + random_below(delay / 2 + 1)))
-		log_error("redis is given up: out of memory", log_str("redis", c->place));
+	retry_in(c, delay / 2 + random_below(delay / 2 + 1));
 }
 
 /* Told once for all of a node's connections. */
@@ -134,7 +137,6 @@ int redis_call(struct redis_client *c, size_t count, const char *const *argument
 	*k = (struct call){.fn = fn, .context = context, .sent_ms = worker_now_ms(c->worker)};
 	c->sent_ms = k->sent_ms;
 	list_append(&c->calls, &k->node);
-	c->awaited++;
 	metric_inc(M_REGISTRY_COMMANDS);
 	return 0;
 }
@@ -210,7 +212,6 @@ static void take_answer(struct redis_client *c, const redisReply *reply) {
 		fail_by_answer(c, reply);
 	struct call *k = list_entry(c->calls.next, struct call, node);
 	list_remove(&k->node);
-	c->awaited--;
 	if (k->fn)
 		k->fn(k->context, fatal ? NULL : reply);
 	free(k);
@@ -321,6 +322,11 @@ static void on_retry(struct timer *t) {
 void redis_client_drop(struct redis_client *c, const char *why) {
 	if (c->phase == REDIS_OPENING || c->phase == REDIS_UP)
 		redis_fail(c, why);
+}
+
+void redis_client_hurry(struct redis_client *c) {
+	if (c->worker && c->phase == REDIS_DOWN)
+		retry_in(c, 0);
 }
 
 void redis_client_move(struct redis_client *c, const char *why) {

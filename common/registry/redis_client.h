@@ -63,7 +63,6 @@ struct redis_client {
 	redisReader *reader;
 	struct redis_answer_limit limit;
 	struct list calls; /* that wait for an answer, oldest first */
-	unsigned awaited;  /* how many */
 	struct timer retry, tick;
 	uint64_t backoff_ms, sent_ms;
 	char sha[REDIS_SCRIPTS_MAX][REDIS_SHA_SIZE];
@@ -79,6 +78,10 @@ void redis_client_found(struct redis_client *c, const char *address, const char 
 
 /* What is open is given up for `why`; it is tried again as after any loss. */
 void redis_client_drop(struct redis_client *c, const char *why);
+
+/* Another connection has just reached the server: this one, if it waits to be tried again, is tried at once. Nothing
+ * before redis_client_init. */
+void redis_client_hurry(struct redis_client *c);
 
 /* The server is elsewhere now: what is open is given up for `why`, and it is looked for at once. */
 void redis_client_move(struct redis_client *c, const char *why);

@@ -112,11 +112,14 @@ static const char finish[] = OWNER "local epoch, channel, name, nodes = unpack(A
                                    "return 1\n";
 
 static const char node[] =
-    NOW "local id, incarnation, ttl, channel, nodes = unpack(ARGV, 1, 5)\n"
-        "local before = " KNOWN "redis.call('HSET', KEYS[1], 'incarnation', incarnation, unpack(ARGV, 6))\n"
+    NOW "local id, incarnation, ttl, channel, nodes, again = unpack(ARGV, 1, 6)\n"
+        "local before = " KNOWN "redis.call('HSET', KEYS[1], 'incarnation', incarnation, unpack(ARGV, 7))\n"
         "redis.call('EXPIRE', KEYS[1], ttl)\n"
-        "redis.call('ZADD', nodes, t[1] + ttl, id)\n"
-        "redis.call('ZREMRANGEBYSCORE', nodes, '-inf', t[1] - 60)\n"
+        "local new = redis.call('ZADD', nodes, t[1] + ttl, id) == 1\n"
+        "redis.call('ZREMRANGEBYSCORE', nodes, '-inf', t[1] - 3600)\n"
+        /* One that was there, and is in no list: the map was emptied, and everybody reads it again. A word of each node
+         * to each other one would keep it from being filled. */
+        "if new and again ~= '' then return end\n"
         "local after = " KNOWN "for i = 1, #after do\n"
         "  if before[i] ~= after[i] then\n"
         "    redis.call('PUBLISH', channel, 'node ' .. id)\n"

@@ -86,6 +86,7 @@ struct record *record_get(struct registry *r, const struct stream_name *name) {
 	if (!k)
 		return NULL;
 	k->name = *name;
+	list_init(&k->untold);
 	HASH_ADD_KEYPTR(hh, r->records, k->name.text, strlen(k->name.text), k);
 	if (HASH_ADDED(hh, k))
 		return k;
@@ -95,6 +96,7 @@ struct record *record_get(struct registry *r, const struct stream_name *name) {
 
 void record_free(struct registry *r, struct record *k) {
 	HASH_DELETE(hh, r->records, k);
+	list_remove(&k->untold);
 	free(k->replicas);
 	free(k);
 }

@@ -24,7 +24,7 @@ struct record {
 	bool live;                                                   /* it publishes to this node */
 	struct takeover_history takeovers;
 	uint64_t told_ms; /* redis: when it was told last, in the loop's time; */
-	bool untold;      /* and that it is to be told */
+	struct list untold; /* and linked while it is to be told */
 	char *replicas;   /* ids of the origins that hold copies, each ended by a newline; NULL: nobody */
 	UT_hash_handle hh;
 };

@@ -55,7 +55,7 @@ void redis_lose(struct registry *r, struct record *k, uint64_t newer, const char
 struct told {
 	struct registry *registry;
 	struct stream_name name;
-	uint64_t epoch;
+	uint64_t epoch, sent_ms;
 };
 
 static void on_progress_answer(void *context, const redisReply *reply) {
@@ -66,8 +66,7 @@ static void on_progress_answer(void *context, const redisReply *reply) {
 		complain("redis did not take a stream's progress", &t->name, reply);
 	else if (reply && answer.lost && k && k->state.epoch == t->epoch)
 		redis_lose(t->registry, k, answer.newer, answer.holder);
-	if (reply)
-		redis_tell_more(redis_of(t->registry));
+	redis_tell_answered(redis_of(t->registry), reply, t->sent_ms);
 	free(t);
 }
 
@@ -87,7 +86,7 @@ static void on_progress(struct registry *r, struct record *k) {
 	struct told *t = redis_client_up(&s->commands) ? malloc(sizeof *t) : NULL;
 	if (!t)
 		return; /* it is told when Redis is back, or with the next mark */
-	*t = (struct told){r, k->name, k->state.epoch};
+	*t = (struct told){r, k->name, k->state.epoch, worker_now_ms(r->worker)};
 	char key[KEY_SIZE], epoch[NUMBER_SIZE], ttl[NUMBER_SIZE], host[PUBLISHER_SIZE], n[8][NUMBER_SIZE];
 	stream_key(s, &k->name, key);
 	snprintf(epoch, sizeof epoch, "%" PRIu64, k->state.epoch);
@@ -137,7 +136,7 @@ static void on_finish(struct registry *r, const struct stream_name *name, uint64
 	snprintf(text, sizeof text, "%" PRIu64, epoch);
 	const char *arguments[] = {r->shared->node, s->incarnation, text, s->channel, name->text, s->node_prefix};
 	if (t)
-		*t = (struct told){r, *name, epoch};
+		*t = (struct told){r, *name, epoch, 0};
 	if (t && redis_run(&s->commands, SCRIPT_FINISH, key, 6, arguments, on_finish_answer, t) == 0)
 		return;
 	free(t);
@@ -257,6 +256,7 @@ static void on_locate(struct registry *r, struct search *search) {
 
 static void on_up(void *context) {
 	struct registry_redis *s = context;
+	redis_client_hurry(&s->hints);
 	redis_nodes_up(s);
 	redis_tell_all(s);
 	claim_kept(&s->base);
@@ -373,6 +373,7 @@ int registry_redis_new(struct registry **out, struct worker *w, struct registry_
 	snprintf(s->channel, sizeof s->channel, "%schanges", s->prefix);
 	snprintf(s->incarnation, sizeof s->incarnation, "%" PRIu64, shared->incarnation);
 	redis_nodes_init(s, w);
+	redis_tell_init(s, w);
 	*out = &s->base;
 	return 0;
 }

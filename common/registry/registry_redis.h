@@ -24,15 +24,19 @@ struct registry_redis {
 	struct registry base;                /* first */
 	struct redis_client commands, hints; /* hints: worker 0's alone */
 	struct redis_sentinels sentinels;    /* if the configuration names some */
-	struct timer look;                   /* which streams were not told for long */
-	bool untold;                         /* there may be streams to tell */
 	char prefix[64], channel[80], incarnation[NUMBER_SIZE];
 	char address[NODE_ADDRESS_SIZE]; /* of this node's relay, as others reach it */
 
+	/* registry_redis_tell.c's own. */
+	struct timer look;              /* which streams were not told for long */
+	struct list untold;             /* records that are to be told */
+	struct turn_task tell;          /* some of them */
+	unsigned awaited, awaited_most; /* what was told and not answered, and how much that may be when more is told */
 	/* registry_redis_nodes.c's own; worker 0 alone announces. */
 	char http_address[NODE_ADDRESS_SIZE];
 	char node_prefix[80];
 	struct timer announce; /* that this node is there */
+	bool announced;        /* Redis took it once */
 	bool refused;          /* the announcement, by Redis */
 	int64_t sent_bytes;    /* M_SOCKET_SENT when it was announced last */
 	uint64_t sent_ms;
@@ -67,18 +71,21 @@ void redis_nodes_announce(struct registry *r);
 /* Ends it, and says that the node goes. */
 void redis_nodes_stop(struct registry_redis *s);
 
+/* Before anything else of it. */
+void redis_tell_init(struct registry_redis *s, struct worker *w);
+
 /* Begins and ends the renewals. 0 or UV_ENOMEM. */
 int redis_tell_start(struct registry_redis *s);
 void redis_tell_stop(struct registry_redis *s);
 
-/* Redis may know nothing of our streams: it is told all of them, a part at a time. */
+/* Redis can be used, and may know nothing of our streams: it is told all of them, a part at a time. */
 void redis_tell_all(struct registry_redis *s);
-
-/* Answers have come: tells more, if there is more. */
-void redis_tell_more(struct registry_redis *s);
 
 /* The stream was sent just now. */
 void redis_told(struct registry_redis *s, struct record *k);
+
+/* What was sent at that loop time has been answered (else its connection is lost): tells more, if there is more. */
+void redis_tell_answered(struct registry_redis *s, bool answered, uint64_t sent_ms);
 
 /* Another origin has the name: this node lets go of it, and its role is told. */
 void redis_lose(struct registry *r, struct record *k, uint64_t newer, const char *holder);

@@ -14,7 +14,7 @@
 struct hinting {
 	struct message message;
 	struct registry_shared *shared;
-	bool missed; /* hints may have been: everything is looked at again */
+	bool missed; /* hints may have been, and Redis can be reached: everything is told again */
 	struct redis_hint hint;
 };
 
@@ -29,11 +29,17 @@ static void take(struct registry *r, const struct redis_hint *hint) {
 		r->role.changed(r->role.context, &hint->name, hint->epoch);
 }
 
+/* What was published while nobody listened is not known. */
+static void look_again(struct registry_redis *s) {
+	redis_client_hurry(&s->commands);
+	redis_tell_all(s);
+}
+
 static void deliver(struct worker *w, struct message *message) {
 	struct hinting *h = (struct hinting *)message;
 	struct registry *r = h->shared->on_worker[w->index];
 	if (r && h->missed)
-		redis_tell_all(redis_of(r));
+		look_again(redis_of(r));
 	else if (r)
 		take(r, &h->hint);
 	free(h);
@@ -67,14 +73,13 @@ static void on_message(void *context, struct slice payload) {
 		pass_on(r, home, false, &hint);
 }
 
-/* What was published while nobody listened is not known. */
 static void on_up(void *context) {
 	struct registry_redis *s = context;
 	struct workers *group = s->base.worker->group;
 	for (unsigned i = 0; i < workers_count(group); i++)
 		if (workers_at(group, i) != s->base.worker)
 			pass_on(&s->base, workers_at(group, i), true, NULL);
-	redis_tell_all(s);
+	look_again(s);
 	redis_list_up(s);
 }
 

@@ -65,8 +65,10 @@ static void on_announced(void *context, const redisReply *reply) {
 	bool refused = reply && reply->type == REDIS_REPLY_ERROR;
 	if (refused && !s->refused)
 		log_error("redis does not take that this node is there", log_str("reason", reply->str));
-	if (reply)
-		s->refused = refused;
+	if (!reply)
+		return;
+	s->refused = refused;
+	s->announced = s->announced || !refused;
 }
 
 void redis_nodes_announce(struct registry *r) {
@@ -81,6 +83,7 @@ void redis_nodes_announce(struct registry *r) {
 	snprintf(busy, sizeof busy, "%u", load.busy_permille);
 	snprintf(sent, sizeof sent, "%" PRIu64, load.sent_bits);
 	const char *arguments[] = {shared->node, s->incarnation, ttl, s->channel, s->nodes_key,
+	                           s->announced ? "again" : "",
 	                           /* field by field */
 	                           "role", shared->role, "address", s->address, "http", s->http_address, "region",
 	                           c->node_region, "zone", c->node_zone, "version", WEIR_VERSION, "state",
