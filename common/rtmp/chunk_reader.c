@@ -2,11 +2,10 @@
 
 #include "common/base/reader.h"
 
-#include "common/base/hash.h"
 #include <stdlib.h>
 #include <uv.h>
 
-enum { EXTENDED = 0xffffff, HELD_FACTOR = 4 };
+enum { EXTENDED = 0xffffff, HELD_FACTOR = 4, FIRST_STREAMS = 4 };
 
 struct chunk_stream {
 	uint32_t id;
@@ -20,7 +19,6 @@ struct chunk_stream {
 	uint32_t field;      /* the newest timestamp or delta, as sent */
 	struct bytes *block; /* of the message under way */
 	uint32_t got;        /* its bytes so far */
-	UT_hash_handle hh;
 };
 
 void chunk_reader_init(struct chunk_reader *r, struct chunk_reader_limits limits, rtmp_message_fn on_message,
@@ -37,12 +35,13 @@ static void drop_message(struct chunk_reader *r, struct chunk_stream *s) {
 }
 
 void chunk_reader_fini(struct chunk_reader *r) {
-	struct chunk_stream *s, *next;
-	HASH_ITER(hh, r->streams, s, next) {
-		HASH_DELETE(hh, r->streams, s);
-		drop_message(r, s);
-		free(s);
+	for (uint32_t i = 0; i < r->count; i++) {
+		drop_message(r, r->streams[i]);
+		free(r->streams[i]);
 	}
+	free(r->streams);
+	r->streams = NULL;
+	r->count = r->capacity = 0;
 	r->current = NULL;
 }
 
@@ -52,25 +51,52 @@ static int fail(struct chunk_reader *r, int error, const char *why) {
 	return error;
 }
 
+/* Where the stream is, or would be. */
+static uint32_t place_of(const struct chunk_reader *r, uint32_t id) {
+	uint32_t low = 0, high = r->count;
+	while (low < high) {
+		uint32_t mid = low + (high - low) / 2;
+		if (r->streams[mid]->id < id)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static bool is_at(const struct chunk_reader *r, uint32_t place, uint32_t id) {
+	return place < r->count && r->streams[place]->id == id;
+}
+
+static bool make_room(struct chunk_reader *r) {
+	if (r->count < r->capacity)
+		return true;
+	uint32_t capacity = r->capacity ? 2 * r->capacity : FIRST_STREAMS;
+	struct chunk_stream **streams = realloc(r->streams, capacity * sizeof(struct chunk_stream *));
+	if (!streams)
+		return false;
+	r->streams = streams;
+	r->capacity = capacity;
+	return true;
+}
+
 static struct chunk_stream *get_stream(struct chunk_reader *r, uint32_t id) {
-	struct chunk_stream *s;
-	HASH_FIND(hh, r->streams, &id, sizeof id, s);
-	if (s)
-		return s;
-	if (HASH_COUNT(r->streams) >= r->limits.streams) {
+	uint32_t place = place_of(r, id);
+	if (is_at(r, place, id))
+		return r->streams[place];
+	if (r->count >= r->limits.streams) {
 		fail(r, UV_E2BIG, "more chunk streams than rtmp.max_chunk_streams");
 		return NULL;
 	}
-	s = calloc(1, sizeof *s);
-	if (s) {
-		s->id = id;
-		HASH_ADD(hh, r->streams, id, sizeof s->id, s);
-	}
-	if (!s || !HASH_ADDED(hh, s)) {
-		free(s);
+	struct chunk_stream *s = make_room(r) ? calloc(1, sizeof *s) : NULL;
+	if (!s) {
 		fail(r, UV_ENOMEM, "out of memory");
 		return NULL;
 	}
+	s->id = id;
+	memmove(r->streams + place + 1, r->streams + place, (r->count - place) * sizeof(struct chunk_stream *));
+	r->streams[place] = s;
+	r->count++;
 	return s;
 }
 
@@ -89,10 +115,9 @@ static int obey(struct chunk_reader *r, const struct rtmp_message *m) {
 			return fail(r, UV_EPROTO, "a chunk size of 0");
 		r->chunk_size = v < CHUNK_SIZE_MAX ? v : CHUNK_SIZE_MAX;
 	} else {
-		struct chunk_stream *s;
-		HASH_FIND(hh, r->streams, &v, sizeof v, s);
-		if (s)
-			drop_message(r, s);
+		uint32_t place = place_of(r, v);
+		if (is_at(r, place, v))
+			drop_message(r, r->streams[place]);
 	}
 	return 0;
 }

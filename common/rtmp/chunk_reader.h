@@ -63,7 +63,8 @@ struct chunk_reader {
 	struct chunk_reader_limits limits;
 	rtmp_message_fn on_message;
 	void *context;
-	struct chunk_stream *streams; /* hash by id */
+	struct chunk_stream **streams; /* in the order of their ids: most peers use three or four */
+	uint32_t count, capacity;
 	uint32_t chunk_size;
 	uint8_t head[18]; /* of the chunk under way: basic, message and extended header */
 	uint8_t have;

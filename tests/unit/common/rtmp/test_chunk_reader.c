@@ -223,6 +223,26 @@ Test(chunk_reader, limits_of_size_and_number_are_kept) {
 	cr_assert(strstr(reader.why, "rtmp.max_chunk_streams"));
 }
 
+/* A message of type 0 on each, and then one whose time counts from it. */
+Test(chunk_reader, each_chunk_stream_has_its_own_time_in_whatever_order_they_come) {
+	enum { STREAMS = 60 };
+	reader.limits.streams = STREAMS;
+	for (int i = 0; i < STREAMS; i++) {
+		char id = (char)(3 + i * 7 % STREAMS); /* each of 3 to 62, once */
+		char head[] = {id, 0, 0, id, 0, 0, 1, 8, 1, 0, 0, 0, 'x'};
+		cr_assert_eq(feed(head, sizeof head), 0);
+		cr_assert_eq(got[i].timestamp, (uint32_t)id);
+	}
+	count = 0;
+	for (int i = 0; i < STREAMS; i++) {
+		char id = (char)(3 + i * 11 % STREAMS);
+		char head[] = {(char)(0x80 | id), 0, 0, 100, 'y'};
+		cr_assert_eq(feed(head, sizeof head), 0);
+		cr_assert_eq(got[i].timestamp, (uint32_t)id + 100);
+	}
+	cr_assert_eq(reader.count, STREAMS);
+}
+
 Test(chunk_reader, what_chunk_writer_writes_is_read_back) {
 	static const uint32_t times[] = {0, 1, 0xfffffe, 0xffffff, 0x1000000, 0xffffffff};
 	uint8_t payload[70000];
