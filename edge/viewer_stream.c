@@ -38,7 +38,7 @@ struct viewer {
 	const struct form *form;
 	struct http_exchange *exchange; /* NULL: over */
 	struct edge *edge;
-	struct stream_name name;
+	const struct config_app *config;
 	struct mirror_reader reader;
 	struct sender sender;
 	struct timer wait; /* for a publish */
@@ -46,17 +46,14 @@ struct viewer {
 	bool chunked;
 	uint64_t began_ms, overruns;
 	char id[RANDOM_ID_SIZE];
+	char stream[]; /* APP/NAME */
 };
-
-static const struct config_app *config_of(const struct viewer *v) {
-	return config_app(v->edge->base.node->config, v->name.text, stream_name_app_size(&v->name));
-}
 
 /* The viewer is over; its exchange is dealt with by the caller. */
 static void viewer_free(struct viewer *v, const char *why) {
 	if (v->playing) {
 		metric_dec(v->form->viewers);
-		log_peer_info("http viewer left", log_str("stream", v->name.text), log_str("protocol", v->form->name),
+		log_peer_info("http viewer left", log_str("stream", v->stream), log_str("protocol", v->form->name),
 		              log_str("session", v->id), log_str("remote", v->exchange->remote), log_str("reason", why),
 		              log_u64("sent", http_stream_sent(v->exchange)),
 		              log_u64("age_ms", worker_now_ms(v->edge->base.worker) - v->began_ms));
@@ -104,7 +101,7 @@ static void on_fail(struct sender *s, int error) {
 static void on_overrun(struct sender *s) {
 	struct viewer *v = viewer_of_sender(s);
 	v->overruns++;
-	log_peer_info("viewer fell behind and goes on at the newest keyframe", log_str("stream", v->name.text),
+	log_peer_info("viewer fell behind and goes on at the newest keyframe", log_str("stream", v->stream),
 	              log_str("session", v->id), log_str("remote", v->exchange->remote), log_u64("times", v->overruns));
 }
 
@@ -153,10 +150,10 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	x->on_writable = on_writable;
 	v->playing = true;
 	metric_inc(v->form->viewers);
-	log_peer_info("http viewer started", log_str("stream", v->name.text), log_str("protocol", v->form->name),
+	log_peer_info("http viewer started", log_str("stream", v->stream), log_str("protocol", v->form->name),
 	              log_u64("run", info->run), log_u64("epoch", info->epoch), log_str("session", v->id),
 	              log_str("remote", x->remote));
-	sender_open_sink(&v->sender, http_stream_sink(x), log, config_of(v)->edge_history * 1000, &sender_ops);
+	sender_open_sink(&v->sender, http_stream_sink(x), log, v->config->edge_history * 1000, &sender_ops);
 }
 
 static void on_gone(struct mirror_reader *r, int reason) {
@@ -195,7 +192,8 @@ static void watch(struct http_exchange *x, const struct form *form) {
 		http_respond_busy(x, 1, "draining", "the node is draining: connect again");
 		return;
 	}
-	struct viewer *v = calloc(1, sizeof *v);
+	size_t name_size = strlen(name.text) + 1;
+	struct viewer *v = calloc(1, sizeof *v + name_size);
 	if (!v) {
 		http_respond_error(x, 503, "out_of_memory", "out of memory");
 		return;
@@ -203,7 +201,8 @@ static void watch(struct http_exchange *x, const struct form *form) {
 	v->form = form;
 	v->exchange = x;
 	v->edge = e;
-	v->name = name;
+	v->config = config_app(e->base.node->config, name.text, stream_name_app_size(&name));
+	memcpy(v->stream, name.text, name_size);
 	v->chunked = http_stream_framing(x) == HTTP_FRAMING_CHUNKED;
 	v->began_ms = worker_now_ms(x->worker);
 	list_init(&v->node);
@@ -212,7 +211,7 @@ static void watch(struct http_exchange *x, const struct form *form) {
 	const struct view_ops *view = v->chunked ? form->chunked : form->plain;
 	int err = mirror_open(&v->reader, x->worker, &name, RENDITION_SOURCE, view, MIRROR_WAIT, &reader_ops);
 	if (!err)
-		err = timer_start(&v->wait, (uint64_t)config_of(v)->edge_wait_publish);
+		err = timer_start(&v->wait, (uint64_t)v->config->edge_wait_publish);
 	if (err) {
 		viewer_free(v, uv_strerror(err));
 		http_respond_error(x, 503, "unavailable", uv_strerror(err));
@@ -258,7 +257,7 @@ void viewer_stream_list(struct edge *e, json_t *array) {
 		struct viewer *v = list_entry(node, struct viewer, node);
 		json_array_append_new(
 		    array, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", v->id, "protocol", v->form->name,
-		                     "state", v->playing ? "playing" : "waiting", "stream", v->name.text, "remote",
+		                     "state", v->playing ? "playing" : "waiting", "stream", v->stream, "remote",
 		                     v->exchange->remote, "age_ms", (json_int_t)(worker_now_ms(e->base.worker) - v->began_ms),
 		                     "received_bytes", (json_int_t)http_stream_received(v->exchange), "sent_bytes",
 		                     (json_int_t)http_stream_sent(v->exchange), "overruns", (json_int_t)v->overruns));

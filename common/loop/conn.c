@@ -57,9 +57,9 @@ static void on_written(uv_write_t *request, int status);
 static int wait_for_room(struct conn *c) {
 	if (c->tls)
 		return 0; /* its ciphertext waits already */
-	struct conn_slice *s = &c->pending->items[c->pending->first];
+	struct conn_slice *s = &c->pending.items[c->pending.first];
 	uv_buf_t buf = uv_buf_init((char *)s->data, (unsigned)s->size);
-	int err = uv_write(&c->pending->request, &c->stream, &buf, 1, on_written);
+	int err = uv_write(&c->pending.request, &c->stream, &buf, 1, on_written);
 	if (!err)
 		c->writing = true;
 	return err ? err : conn_stall_watch(c);
@@ -88,8 +88,8 @@ static int write_now(struct conn *c, uv_buf_t *bufs, unsigned count) {
 static unsigned pending_bufs(struct conn *c, uv_buf_t *bufs, size_t *total) {
 	unsigned n = 0;
 	*total = 0;
-	for (size_t i = 0; c->pending && i < c->pending->count && n < CONN_WRITEV_MAX; i++) {
-		const struct conn_slice *s = &c->pending->items[c->pending->first + i];
+	for (size_t i = 0; i < c->pending.count && n < CONN_WRITEV_MAX; i++) {
+		const struct conn_slice *s = &c->pending.items[c->pending.first + i];
 		bufs[n++] = uv_buf_init((char *)s->data, (unsigned)s->size);
 		*total += s->size;
 	}
@@ -98,7 +98,7 @@ static unsigned pending_bufs(struct conn *c, uv_buf_t *bufs, size_t *total) {
 
 /* Sends what is queued until it is gone (0, nothing pending) or the kernel is full (0, writing), or fails. */
 static int flush(struct conn *c) {
-	while (c->pending && c->pending->count && !c->writing) {
+	while (c->pending.count && !c->writing) {
 		uv_buf_t bufs[CONN_WRITEV_MAX];
 		size_t total;
 		unsigned n = pending_bufs(c, bufs, &total);
@@ -140,7 +140,7 @@ static void on_written(uv_write_t *request, int status) {
 	if (c->closing)
 		return; /* on_closed frees the queue */
 	if (!status) {
-		size_t size = c->pending->items[c->pending->first].size;
+		size_t size = c->pending.items[c->pending.first].size;
 		conn_count_written(c, size);
 		conn_pending_consume(c, size);
 	}
@@ -205,14 +205,14 @@ int conn_try_writev(struct conn *c, const struct conn_slice *slices, size_t coun
 	size_t queued;
 	unsigned n = pending_bufs(c, bufs, &queued);
 	/* A queue too long for one call goes first, alone. */
-	size_t own = c->pending && c->pending->count > n ? 0 : count;
+	size_t own = c->pending.count > n ? 0 : count;
 	for (size_t i = 0; i < own; i++)
 		bufs[n++] = uv_buf_init((char *)slices[i].data, (unsigned)slices[i].size);
 	int r = write_now(c, bufs, n);
 	if (r < 0)
 		return r;
 	size_t sent = (size_t)r;
-	if (c->pending && c->pending->count)
+	if (c->pending.count)
 		conn_pending_consume(c, sent < queued ? sent : queued);
 	if (sent < queued)
 		return wait_for_room(c);
@@ -243,7 +243,7 @@ bool conn_blocked(const struct conn *c) {
 }
 
 size_t conn_queued(const struct conn *c) {
-	return (c->pending ? c->pending->bytes : 0) + (c->tls ? tls_conn_queued(c) : 0);
+	return c->pending.bytes + (c->tls ? tls_conn_queued(c) : 0);
 }
 
 /* --- opening --- */
@@ -255,6 +255,7 @@ void conn_init(struct conn *c, struct worker *w, const struct conn_ops *ops) {
 	c->last_read_ms = c->last_written_ms = worker_now_ms(w);
 	c->peer_timeout_ms = w->peer_timeout_ms;
 	turn_task_init(&c->flush, on_flush);
+	conn_pending_init(c);
 	conn_stall_init(c);
 }
 
@@ -341,7 +342,7 @@ static void on_handle_closed(uv_handle_t *handle) {
 	struct conn *c = handle->data;
 	struct worker *w = c->worker;
 	bool limited = c->limited;
-	conn_pending_free(c);
+	conn_pending_clear(c);
 	if (c->tls)
 		tls_conn_free(c);
 	c->ops->on_closed(c);

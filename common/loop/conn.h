@@ -43,8 +43,24 @@ struct conn_ops {
 	void (*on_connect)(struct conn *, int error);
 };
 
-struct conn_pending;
 struct tls_conn;
+
+/* One run of bytes to send, inside the block `owner`. */
+struct conn_slice {
+	const uint8_t *data;
+	size_t size;
+	struct bytes *owner;
+};
+
+/* What waits for the kernel (conn_queue.c). It is a part of the conn, so that a viewer whose socket is full takes no
+ * more memory than one that plays. */
+struct conn_pending {
+	struct conn_slice *items;        /* owned references; `one` until there are more */
+	uint32_t first, count, capacity; /* CONN_QUEUE_LIMIT bounds them */
+	size_t bytes;
+	struct conn_slice one;
+	uv_write_t request;
+};
 
 struct conn {
 	union {
@@ -55,7 +71,7 @@ struct conn {
 	};
 	struct worker *worker;
 	const struct conn_ops *ops;
-	struct conn_pending *pending; /* NULL while nothing waits */
+	struct conn_pending pending;
 	struct turn_task flush;
 	uint64_t last_read_ms;    /* loop time of the last bytes read */
 	uint64_t last_written_ms; /* loop time when the kernel last took bytes */
@@ -70,13 +86,6 @@ struct conn {
 	uint32_t peer_timeout_ms; /* conn_set_peer_timeout; 0: the kernel's own patience */
 	uint32_t stall_ms;        /* conn_watch_stall; 0: not watched */
 	struct timer stall;       /* set when the kernel is full; of a conn that lingers, its end */
-};
-
-/* One run of bytes to send, inside the block `owner`. */
-struct conn_slice {
-	const uint8_t *data;
-	size_t size;
-	struct bytes *owner;
 };
 
 /* A lull's bytes are no more than what a connection's window holds from the start, so that it does not slow the peer.

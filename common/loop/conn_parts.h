@@ -8,21 +8,16 @@
 
 #include "common/loop/conn.h"
 
-/* What waits for the kernel. */
-struct conn_pending {
-	struct conn_slice *items;        /* owned references; `one` until there are more */
-	uint32_t first, count, capacity; /* CONN_QUEUE_LIMIT bounds them */
-	size_t bytes;
-	uv_write_t request;
-	struct conn_slice one;
-};
+void conn_pending_init(struct conn *c);
 
 /* Takes over the reference in `s` on success. 0 or UV_ENOMEM. */
 int conn_pending_append(struct conn *c, const struct conn_slice *s);
 
-/* The first `size` queued bytes are sent. Frees the queue when it is empty, unless libuv still holds its request. */
+/* The first `size` queued bytes are sent. */
 void conn_pending_consume(struct conn *c, size_t size);
-void conn_pending_free(struct conn *c);
+
+/* Drops all of it. */
+void conn_pending_clear(struct conn *c);
 
 void conn_init(struct conn *c, struct worker *w, const struct conn_ops *ops);
 int conn_init_handle(struct conn *c, bool is_unix);

@@ -1,6 +1,6 @@
 /*
- * conn_queue.c: what waits for the kernel. There only while something does, and small while it is one run of bytes, for
- * that is what a viewer whose socket is full has.
+ * conn_queue.c: what waits for the kernel. It allocates nothing while that is one run of bytes, for that is what a
+ * viewer whose socket is full has.
  */
 #include "common/loop/conn_parts.h"
 
@@ -10,29 +10,28 @@
 
 enum { FIRST_QUEUE = 4 };
 
-void conn_pending_free(struct conn *c) {
-	struct conn_pending *p = c->pending;
-	if (!p)
-		return;
-	for (uint32_t i = 0; i < p->count; i++)
-		bytes_unref(&p->items[p->first + i].owner);
-	if (p->items != &p->one)
-		free(p->items);
-	free(p);
-	c->pending = NULL;
+void conn_pending_init(struct conn *c) {
+	struct conn_pending *p = &c->pending;
+	*p = (struct conn_pending){.items = &p->one, .capacity = 1};
+	p->request.data = c;
 }
 
-static int get(struct conn *c) {
-	if (c->pending)
-		return 0;
-	struct conn_pending *p = calloc(1, sizeof *p);
-	if (!p)
-		return UV_ENOMEM;
+/* Nothing is queued: back to the one run that needs no memory. */
+static void shrink(struct conn_pending *p) {
+	if (p->items != &p->one)
+		free(p->items);
 	p->items = &p->one;
+	p->first = 0;
 	p->capacity = 1;
-	p->request.data = c;
-	c->pending = p;
-	return 0;
+}
+
+void conn_pending_clear(struct conn *c) {
+	struct conn_pending *p = &c->pending;
+	for (uint32_t i = 0; i < p->count; i++)
+		bytes_unref(&p->items[p->first + i].owner);
+	p->count = 0;
+	p->bytes = 0;
+	shrink(p);
 }
 
 static int make_room(struct conn_pending *p) {
@@ -55,19 +54,17 @@ static int make_room(struct conn_pending *p) {
 }
 
 int conn_pending_append(struct conn *c, const struct conn_slice *s) {
-	int err = get(c);
-	if (!err)
-		err = make_room(c->pending);
+	struct conn_pending *p = &c->pending;
+	int err = make_room(p);
 	if (err)
 		return err;
-	struct conn_pending *p = c->pending;
 	p->items[p->first + p->count++] = *s;
 	p->bytes += s->size;
 	return 0;
 }
 
 void conn_pending_consume(struct conn *c, size_t size) {
-	struct conn_pending *p = c->pending;
+	struct conn_pending *p = &c->pending;
 	p->bytes -= size;
 	while (p->count) {
 		struct conn_slice *s = &p->items[p->first];
@@ -82,6 +79,5 @@ void conn_pending_consume(struct conn *c, size_t size) {
 		p->count--;
 	}
 	assert(size == 0);
-	if (!(c->writing && !c->tls))
-		conn_pending_free(c);
+	shrink(p);
 }
