@@ -29,26 +29,35 @@ static void begin_pass(struct log *l) {
 }
 
 /* Each goes back to where it will wait next before it reads, for it may close itself, and be freed, while it does. */
+static void serve_slice(struct log *l) {
+	struct flush *f = &l->flush;
+	struct busy_fanout done = {0};
+	uint64_t began_us = now_us();
+	f->slices++;
+	while (!list_empty(&f->waiting)) {
+		if (done.sends % LOOK_EVERY == LOOK_EVERY - 1 && now_us() - began_us >= SLICE_US)
+			break;
+		struct cursor *c = list_entry(f->waiting.next, struct cursor, node);
+		done.sends++;
+		done.items += l->next - c->position;
+		list_remove(&c->node);
+		cursor_wait(c);
+		c->on_ready(c);
+	}
+	done.us = now_us() - began_us;
+	busy_fanned_out(&l->worker->busy, &done);
+}
+
 static void serve(struct turn_task *task) {
 	struct log *l = list_entry(task, struct log, flush.task);
 	struct flush *f = &l->flush;
 	if (f->due && (list_empty(&f->waiting) || f->slices <= YOUNG))
 		begin_pass(l);
 	joined_make(l, &f->waiting);
-	uint64_t until = now_us() + SLICE_US;
-	f->slices++;
-	for (int served = 1; !list_empty(&f->waiting); served++) {
-		if (served % LOOK_EVERY == 0 && now_us() >= until) {
-			worker_at_next_turn(l->worker, task);
-			return;
-		}
-		struct cursor *c = list_entry(f->waiting.next, struct cursor, node);
-		list_remove(&c->node);
-		cursor_wait(c);
-		c->on_ready(c);
-	}
-	joined_drop(l);
-	if (f->due)
+	serve_slice(l);
+	if (list_empty(&f->waiting))
+		joined_drop(l);
+	if (f->due || !list_empty(&f->waiting))
 		worker_at_next_turn(l->worker, task);
 }
 

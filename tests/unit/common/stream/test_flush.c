@@ -78,6 +78,22 @@ Test(flush, a_long_pass_lets_others_in_between) {
 		cr_assert_eq(woken[i], 1);
 }
 
+Test(flush, the_worker_is_told_what_passes_take) {
+	struct busy_fanout before = w->busy.fanout;
+	put(0);
+	turn_to_the_end();
+	cr_assert_eq(w->busy.fanout.sends - before.sends, VIEWERS);
+	cr_assert_eq(w->busy.fanout.items - before.items, VIEWERS);
+	cr_assert_geq(w->busy.fanout.us - before.us, VIEWERS * SPIN_US);
+	spin_us = 0;
+	put(0);
+	put(0);
+	put(0);
+	turn_to_the_end();
+	cr_assert_eq(w->busy.fanout.sends - before.sends, 2 * VIEWERS);
+	cr_assert_eq(w->busy.fanout.items - before.items, 4 * VIEWERS);
+}
+
 Test(flush, a_short_pass_is_over_within_its_turn) {
 	spin_us = 0;
 	put(0);
