@@ -45,7 +45,7 @@ struct greeting {
 static void announce_stream(struct stream *s, void *context) {
 	const struct greeting *g = context;
 	if (s->phase != STREAM_PENDING && stream_tellable(s))
-		post_announce(g->worker, g->link, &s->name, s->epoch);
+		post_announce(g->worker, g->link, &s->name, stream_told_epoch(s));
 }
 
 static void deliver_greeting(struct worker *w, struct message *message) {

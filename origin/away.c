@@ -59,10 +59,10 @@ static void pass_on(struct away *a, const struct sample *sample) {
 static void samples(struct intake *i, const struct sample *from, size_t count) {
 	struct away *a = i->role;
 	int64_t wall_us = clock_wall_us();
-	struct align_frame unused;
+	struct align_frame f;
 	for (size_t k = 0; a && k < count; k++) {
-		seat_note(&a->seat, &from[k], wall_us, &unused);
-		if (shadow_push(&a->shadow, &from[k], wall_us, NULL, &a->nobody, 0) == UV_ENOMEM)
+		bool frame = seat_note(&a->seat, &from[k], wall_us, &f);
+		if (shadow_push(&a->shadow, &from[k], wall_us, frame ? &f : NULL, NULL, &a->nobody, 0) == UV_ENOMEM)
 			log_error("a standby's frame is not kept: out of memory", log_str("stream", i->request.name.text));
 	}
 	if (a && a->push.accepted)
@@ -186,6 +186,7 @@ bool away_begin(struct origin *o, struct intake *i, struct seat *seat, struct sh
 		*shadow = (struct shadow){0};
 	}
 	a->seat.intake = i;
+	a->shadow.whole = true;
 	align_init(&a->nobody, 0);
 	timer_init(&a->timer, o->base.worker, on_due);
 	i->role = a;

@@ -1,7 +1,8 @@
 /*
  * away.h: a publisher whose name is live at another origin: with ingest.second backup it stands by there. What it sends
- * goes to that origin over the relay, which treats it as a second encoder of its own (standby.h), and its newest GOP is
- * kept here too. When that origin is gone the name is claimed here. On the stream's home worker.
+ * goes to that origin over the relay, which treats it as a second encoder of its own (standby.h), and the last seconds
+ * of it are kept here too: enough to be compared with a copy of that origin's log (standby_carry_on). When that origin
+ * is gone the name is claimed here. On the stream's home worker.
  *
  *   phase   | what it does                                        | leaves by
  *   SEEKING | looks for the origin, and for a link to it           | linked: ASKING; in vain: claims, or gives up

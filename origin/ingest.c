@@ -14,61 +14,10 @@
 #include <string.h>
 #include <uv.h>
 
-static bool waits(const struct ingest *g) {
-	return !g->holder || slate_is(&g->slate, g->holder);
-}
-
 /* The standby where the stream may have one and `i` is a publisher; else NULL. */
 static struct standby *standby_for(const struct ingest *g, const struct intake *i) {
 	return slate_is(&g->slate, i) ? NULL : g->standby;
 }
-
-/* --- what the timeline says --- */
-
-static void tell_registry(struct ingest *g) {
-	struct registry_state state = {.run = g->run.run,
-	                               .epoch = g->epoch,
-	                               .number = g->stream->segment_number,
-	                               .wall_us = clock_wall_us(),
-	                               .highest_us = g->run.highest_us,
-	                               .base_us = g->run.base_us,
-	                               .discontinuity = g->run.discontinuity,
-	                               .target_ms = g->run.target_ms,
-	                               .track = g->run.next_track,
-	                               .waiting = waits(g)};
-	registry_progress(g->origin->registry, &g->stream->name, &state);
-}
-
-static void on_entry(void *context, struct entry *e) {
-	struct ingest *g = context;
-	struct rendition *r = stream_rendition_get(g->stream, RENDITION_SOURCE);
-	bool mark = e->kind == ENTRY_MARK;
-	int err = UV_ENOMEM;
-	if (r)
-		err = stream_append(r, e);
-	else
-		entry_unref(&e);
-	if (err)
-		g->stream->lost++;
-	if (mark && !err)
-		tell_registry(g);
-}
-
-static void on_warning(void *context, const char *what) {
-	struct ingest *g = context;
-	log_warn(what, log_str("stream", g->stream->name.text), log_u64("run", g->run.run), log_u64("epoch", g->epoch),
-	         log_str("session", g->holder ? g->holder->request.session : NULL));
-}
-
-/* Of an epoch that ends. */
-static void keep_warnings(struct ingest *g) {
-	const char *what;
-	uint64_t count;
-	for (size_t i = 0; (what = timeline_warning(g->timeline, i, &count)); i++)
-		ingest_add_warning(g->warnings, &g->warning_count, what, count);
-}
-
-static const struct timeline_ops timeline_ops = {.on_entry = on_entry, .on_warning = on_warning};
 
 /* --- the end --- */
 
@@ -115,16 +64,6 @@ static void begin_grace(struct ingest *g) {
 		on_grace_over(&g->grace);
 }
 
-static void close_timeline(struct ingest *g) {
-	if (!g->timeline)
-		return;
-	timeline_flush(g->timeline);
-	struct timeline_counts counts = timeline_counts(g->timeline);
-	timeline_counts_add(&g->earlier, &counts);
-	keep_warnings(g);
-	timeline_free(&g->timeline);
-}
-
 /* --- a publish begins --- */
 
 enum { OWNER_DEAD_MS = 1500 }; /* nodes tell the map each second that they are there */
@@ -136,22 +75,17 @@ static void replicate(struct ingest *g) {
 		replicas_epoch(g->replicas, g->epoch);
 	else if (wanted)
 		g->replicas = replicas_new(g->origin, g->stream, g->epoch, wanted);
+	if (g->standby)
+		standby_place_copy(g->standby);
 	if (wanted && !g->replicas)
 		log_error("a stream has no replicas: out of memory", log_str("stream", g->stream->name.text));
 }
 
-/* The stream is ours, also if it was another's of which we held a copy: the run goes on behind all that is in its log.
- */
-static void take_over(struct ingest *g, const struct registry_claim *c) {
+/* The stream is ours, also if it was another's of which we held a copy (true): the run goes on behind all that is in
+ * its log. */
+static bool take_over(struct ingest *g, const struct registry_claim *c) {
 	run_take(&g->run, c, g->stream->config, clock_wall_us());
-	if (replica_take(g->stream))
-		run_adopt(&g->run, g->stream);
-}
-
-static int begin_epoch(struct ingest *g, uint64_t epoch) {
-	g->epoch = g->stream->epoch = epoch; /* from now on nothing older is appended */
-	g->timeline = timeline_new(g->stream->config, epoch, &g->run, &timeline_ops, g);
-	return g->timeline ? 0 : UV_ENOMEM;
+	return replica_take(g->stream) && run_adopt(&g->run, g->stream);
 }
 
 static void lost(struct ingest *g);
@@ -167,8 +101,8 @@ static void claimed_for_nobody(struct ingest *g, const struct registry_claim *c)
 		return;
 	}
 	if (g->holder) {
-		close_timeline(g);
-		if (begin_epoch(g, epoch))
+		ingest_close_timeline(g);
+		if (ingest_begin_epoch(g, epoch))
 			intake_stop(g->holder, PUBLISH_UNAVAILABLE, "out of memory");
 		else
 			timeline_continue(g->timeline);
@@ -176,7 +110,7 @@ static void claimed_for_nobody(struct ingest *g, const struct registry_claim *c)
 		g->epoch = g->stream->epoch = epoch;
 	}
 	if (g->holder || g->stream->phase != STREAM_PENDING) {
-		tell_registry(g);
+		ingest_tell_registry(g);
 		return;
 	}
 	registry_release(g->origin->registry, &g->stream->name, epoch);
@@ -238,12 +172,22 @@ static void on_refused(struct ingest *g, struct intake *i, const struct registry
 static void replace_holder(struct ingest *g, struct intake *i) {
 	struct intake *old = g->holder;
 	struct standby *s = standby_for(g, i);
-	close_timeline(g);
+	ingest_close_timeline(g);
 	g->holder = i;
 	if ((s && standby_claimed(s, i, slate_is(&g->slate, old) ? NULL : old)) || !old)
 		return;
 	old->role = NULL;
 	intake_stop(old, PUBLISH_REPLACED, "another publisher took the name");
+}
+
+/* The holder's epoch: at the next keyframe, if the log can go on without a break until then. 0 or UV_ENOMEM. */
+static int begin(struct ingest *g, uint64_t epoch, bool may_carry_on) {
+	g->epoch = epoch;
+	if (may_carry_on && standby_carry_on(g->standby)) {
+		g->stream->claimed = epoch;
+		return 0;
+	}
+	return ingest_begin_epoch(g, epoch);
 }
 
 static void on_claimed(void *context, const struct registry_claim *c) {
@@ -262,14 +206,14 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 		on_refused(g, i, c);
 		return;
 	}
-	if (!i && waits(g) && g->standby)
+	if (!i && ingest_waits(g) && g->standby)
 		i = standby_next(g->standby);
 	if (!i) {
 		claimed_for_nobody(g, c);
 		return;
 	}
 	replace_holder(g, i);
-	take_over(g, c);
+	bool copied = take_over(g, c);
 	if (slate_is(&g->slate, i) && !g->run.run) { /* its grace was over already */
 		g->holder = NULL;
 		i->role = NULL;
@@ -277,22 +221,22 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 		stream_end(g->stream, "the publisher did not come back");
 		return;
 	}
-	if (begin_epoch(g, c->epoch)) {
+	if (begin(g, c->epoch, copied && standby_for(g, i))) {
 		g->holder = NULL;
 		i->role = NULL;
 		intake_refuse(i, PUBLISH_UNAVAILABLE, "out of memory");
 		return;
 	}
-	if (!waits(g)) {
+	if (!ingest_waits(g)) {
 		timer_stop(&g->grace);
 		slate_disarm(&g->slate);
 	}
 	if (!i->accepted)
 		intake_accept(i, c->epoch);
-	tell_registry(g);
+	ingest_tell_registry(g);
 	origin_announce(g->origin, &g->stream->name, c->epoch);
 	replicate(g);
-	if (waits(g))
+	if (ingest_waits(g))
 		begin_grace(g);
 	if (standby_for(g, i))
 		standby_began(g->standby);
@@ -302,17 +246,18 @@ static void claim(struct ingest *g, const struct intake *i) {
 	const struct config_app *config = g->stream->config;
 	/* Of two encoders that are here the stream itself decides. */
 	int64_t silent_ms =
-	    waits(g) || g->standby ? -1 : (int64_t)(worker_now_ms(ingest_worker(g)) - g->holder->last_sample_ms);
+	    ingest_waits(g) || g->standby ? -1 : (int64_t)(worker_now_ms(ingest_worker(g)) - g->holder->last_sample_ms);
 	bool fills = slate_is(&g->slate, i);
-	struct registry_request request = {.publisher = i->request.remote,
-	                                   .policy = fills || config->ingest_second ? TAKEOVER_REJECT : TAKEOVER_NEWEST,
-	                                   .waiting = fills,
-	                                   /* Of a copy the run is known, but not whether its owner still has a publisher. */
-	                                   .held = g->run.run || (g->stream->replica && !config->ingest_second),
-	                                   .gone_epoch = fills ? g->gone_epoch : g->after_epoch,
-	                                   .gone_ms = fills ? g->gone_ms : OWNER_DEAD_MS,
-	                                   .stall_ms = config->ingest_stall,
-	                                   .silent_ms = silent_ms};
+	struct registry_request request = {
+	    .publisher = i->request.remote,
+	    .policy = fills || config->ingest_second ? TAKEOVER_REJECT : TAKEOVER_NEWEST,
+	    .waiting = fills,
+	    /* Of a copy the run is known, but not whether its owner still has a publisher. */
+	    .held = g->run.run || (g->stream->replica && !config->ingest_second),
+	    .gone_epoch = fills ? g->gone_epoch : g->after_epoch,
+	    .gone_ms = fills ? g->gone_ms : OWNER_DEAD_MS,
+	    .stall_ms = config->ingest_stall,
+	    .silent_ms = silent_ms};
 	g->claiming = true;
 	g->again = false;
 	g->after_epoch = 0;
@@ -349,7 +294,7 @@ void ingest_publish(struct intake *i) {
 		intake_refuse(i, PUBLISH_UNAVAILABLE, "out of memory, or limits.streams is reached");
 		return;
 	}
-	if (slate_is(&g->slate, i) && !waits(g)) { /* it was asked before a publisher came */
+	if (slate_is(&g->slate, i) && !ingest_waits(g)) { /* it was asked before a publisher came */
 		intake_refuse(i, PUBLISH_REPLACED, "a publisher has come");
 		return;
 	}
@@ -359,7 +304,7 @@ void ingest_publish(struct intake *i) {
 		g->candidate = NULL;
 		g->again = true;
 	}
-	if (standby_for(g, i) && (!waits(g) || g->candidate)) {
+	if (standby_for(g, i) && (!ingest_waits(g) || g->candidate)) {
 		standby_offer(g->standby, i);
 		return;
 	}
@@ -394,6 +339,7 @@ void ingest_inherit(struct intake *i, struct seat *seat, struct shadow *shadow, 
 		ingest_reclaim(g, i);
 	} else if (g && g->standby) {
 		standby_offer(g->standby, i);
+		shadow->whole = false; /* it is compared as it comes */
 		if (standby_next(g->standby) == i)
 			standby_keep(g->standby, seat, shadow);
 	} else {
@@ -428,14 +374,14 @@ void ingest_reclaim(struct ingest *g, struct intake *i) {
 /* Nobody publishes any more: the stream waits, or ends at once if it never began. */
 static void lost(struct ingest *g) {
 	struct stream *s = g->stream;
-	close_timeline(g);
+	ingest_close_timeline(g);
 	bool others = g->candidate || (g->standby && standby_next(g->standby));
 	if (s->phase == STREAM_PENDING && !others) {
 		registry_release(g->origin->registry, &s->name, g->epoch);
 		stream_end(s, "nothing was published");
 		return;
 	}
-	tell_registry(g);
+	ingest_tell_registry(g);
 	stream_waiting(s);
 	log_info("stream waits for its publisher", log_str("stream", s->name.text), log_u64("run", g->run.run),
 	         log_u64("epoch", g->epoch), log_i64("grace_ms", s->config->stream_grace));

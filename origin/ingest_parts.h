@@ -1,11 +1,14 @@
 /*
- * ingest_parts.h: a stream that is published here, as ingest.c and standby.c share it. Internal to them.
+ * ingest_parts.h: a stream that is published here, as ingest.c (who may have it), ingest_timeline.c (what becomes of
+ * the holder's samples) and standby.c share it. Internal to them.
  */
 #pragma once
 
 #include "origin/ingest.h"
 #include "origin/origin.h"
 #include "origin/slate.h"
+
+#include "common/stream/timeline_adopt.h"
 
 struct standby;
 
@@ -46,6 +49,24 @@ struct ingest {
 static inline struct worker *ingest_worker(const struct ingest *g) {
 	return streams_worker(g->stream->streams);
 }
+
+/* Nobody publishes it, but the slate perhaps. */
+static inline bool ingest_waits(const struct ingest *g) {
+	return !g->holder || slate_is(&g->slate, g->holder);
+}
+
+/* The map is told how the stream is. */
+void ingest_tell_registry(struct ingest *g);
+
+/* A timeline for the holder, from `epoch` on; nothing older is appended after. 0 or UV_ENOMEM. */
+int ingest_begin_epoch(struct ingest *g, uint64_t epoch);
+
+/* A timeline that goes on in the stream's log as it is, and in the ingest's epoch from the next keyframe's mark on.
+ * False: out of memory. */
+bool ingest_adopt_timeline(struct ingest *g, const struct timeline_legacy *legacy);
+
+/* What it holds back is appended, what it has counted is kept. None is fine. */
+void ingest_close_timeline(struct ingest *g);
 
 /* Counts a warning among those of a stream, as far as there is room. */
 void ingest_add_warning(struct ingest_warning *to, size_t *size, const char *what, uint64_t count);

@@ -22,7 +22,7 @@ void ingest_told_number(struct stream *s, uint64_t epoch, uint64_t number) {
 		s->told_number = number > s->told_number ? number : s->told_number;
 		return;
 	}
-	if (timeline_run_pass_number(&g->run, number))
+	if (timeline_run_pass_number(&g->run, number) && g->epoch)
 		log_warn("segment numbers jump: an edge has newer ones", log_str("stream", s->name.text),
 		         log_u64("epoch", g->epoch), log_u64("number", number));
 }

@@ -21,8 +21,9 @@ struct replicas {
 	struct stream *stream;
 	uint64_t epoch;
 	struct peer_watch watch;
-	size_t count;
-	struct slot slots[REPLICAS_MAX];
+	size_t count;                        /* copies that are wanted */
+	char preferred[RELAY_NODE_SIZE];     /* "": none */
+	struct slot slots[REPLICAS_MAX + 1]; /* one more than are wanted, while a copy moves */
 };
 
 /* --- telling --- */
@@ -39,10 +40,10 @@ static void tell_slot(const struct slot *s, bool hold) {
 }
 
 static void tell_map(struct replicas *r) {
-	char ids[REPLICAS_MAX * (RELAY_NODE_SIZE + 1) + 1];
+	char ids[(REPLICAS_MAX + 1) * (RELAY_NODE_SIZE + 1) + 1];
 	size_t size = 0;
 	ids[0] = '\0';
-	for (size_t i = 0; i < r->count; i++)
+	for (size_t i = 0; i <= r->count; i++)
 		if (r->slots[i].held)
 			size += (size_t)snprintf(ids + size, sizeof ids - size, "%s\n", r->slots[i].node);
 	registry_replicas(r->origin->registry, &r->stream->name, r->epoch, ids);
@@ -65,10 +66,12 @@ static void on_down(struct peer_link *l) {
 
 static const struct peer_link_ops link_ops = {.on_up = on_up, .on_down = on_down};
 
+static void choose(struct replicas *r);
+
 void replicas_told(struct replicas *r, const char *node, uint64_t epoch, bool held, const char *why) {
 	if (epoch < r->epoch)
 		return; /* before it heard of this one */
-	for (size_t i = 0; i < r->count; i++) {
+	for (size_t i = 0; i <= r->count; i++) {
 		struct slot *s = &r->slots[i];
 		if (!s->link.upstream || strcmp(s->link.upstream->peer, node) != 0)
 			continue;
@@ -77,6 +80,7 @@ void replicas_told(struct replicas *r, const char *node, uint64_t epoch, bool he
 		snprintf(s->node, sizeof s->node, "%s", node);
 		set_held(s, held);
 	}
+	choose(r); /* another one may let go now */
 }
 
 /* --- choosing --- */
@@ -91,7 +95,7 @@ static size_t list_candidates(const struct replicas *r, struct choice_candidate 
 		const struct peer *p = list_entry(node, struct peer, node);
 		if (count == CANDIDATES_MAX)
 			break;
-		for (size_t i = 0; i < r->count; i++)
+		for (size_t i = 0; i <= r->count; i++)
 			if (r->slots[i].link.peers && strcmp(r->slots[i].link.address, p->address) == 0)
 				*taken |= 1ULL << count;
 		out[count++] = (struct choice_candidate){
@@ -113,24 +117,89 @@ static void release(struct slot *s) {
 	set_held(s, false);
 }
 
-/* Each slot that is empty, or whose origin cannot be used, gets the best that is left, if there is one. */
+static bool is_preferred(const struct replicas *r, const struct slot *s) {
+	const struct peer *p = *r->preferred ? peers_find(&r->origin->peers, r->preferred) : NULL;
+	return p && s->link.peers && strcmp(s->link.address, p->address) == 0;
+}
+
+static size_t count_open(const struct replicas *r) {
+	size_t n = 0;
+	for (size_t i = 0; i <= r->count; i++)
+		n += r->slots[i].link.peers != NULL;
+	return n;
+}
+
+/* A slot that is free, or whose origin cannot be used; NULL: there is none. */
+static struct slot *find_vacant(struct replicas *r, const struct choice_candidate *all, size_t count) {
+	struct slot *unusable = NULL;
+	for (size_t i = 0; i <= r->count; i++) {
+		struct slot *s = &r->slots[i];
+		if (!s->link.peers)
+			return s;
+		if (!is_usable(s, all, count))
+			unusable = s;
+	}
+	return unusable;
+}
+
+static void open_slot(struct slot *s, const char *address) {
+	if (s->link.peers)
+		release(s);
+	peer_link_open(&s->link, &s->owner->origin->peers, NULL, address, &link_ops);
+}
+
+/* The preferred one gets a slot, one more than are wanted if need be. */
+static void choose_preferred(struct replicas *r, const struct choice_candidate *all, size_t count,
+                             unsigned long long *taken) {
+	const struct peer *p = *r->preferred ? peers_find(&r->origin->peers, r->preferred) : NULL;
+	for (size_t i = 0; p && i < count; i++) {
+		struct slot *s = find_vacant(r, all, count);
+		if (strcmp(all[i].address, p->address) != 0 || !all[i].usable || *taken >> i & 1 || !s)
+			continue;
+		*taken |= 1ULL << i;
+		open_slot(s, p->address);
+	}
+}
+
+/* One more than are wanted, and the preferred one holds: the last of the others goes. */
+static void release_surplus(struct replicas *r) {
+	struct slot *surplus = NULL;
+	bool moved = !*r->preferred; /* nobody is waited for */
+	for (size_t i = 0; i <= r->count; i++) {
+		struct slot *s = &r->slots[i];
+		moved |= is_preferred(r, s) && s->held;
+		surplus = s->link.peers && !is_preferred(r, s) ? s : surplus;
+	}
+	if (moved && surplus && count_open(r) > r->count)
+		release(surplus);
+}
+
+/* Each slot that is wanted and empty, or whose origin cannot be used, gets the best that is left, if there is one. */
 static void choose(struct replicas *r) {
 	struct choice_candidate all[CANDIDATES_MAX];
 	unsigned long long taken;
 	const char *zone = config_node(r->origin->base.node->config)->node_zone;
 	size_t count = list_candidates(r, all, &taken);
-	for (size_t i = 0; i < r->count; i++) {
+	choose_preferred(r, all, count, &taken);
+	for (size_t i = 0; i <= r->count; i++) {
 		struct slot *s = &r->slots[i];
-		if (s->link.peers && is_usable(s, all, count))
+		if (s->link.peers ? is_usable(s, all, count) : count_open(r) >= r->count)
 			continue;
 		int best = choice_best(all, count, taken, r->stream->name.text, zone);
 		if (best < 0)
 			continue;
-		if (s->link.peers)
-			release(s);
 		taken |= 1ULL << best;
-		peer_link_open(&s->link, &r->origin->peers, NULL, all[best].address, &link_ops);
+		open_slot(s, all[best].address);
 	}
+	release_surplus(r);
+}
+
+void replicas_prefer(struct replicas *r, const char *node) {
+	node = node ? node : "";
+	if (strcmp(r->preferred, node) == 0)
+		return;
+	snprintf(r->preferred, sizeof r->preferred, "%s", node);
+	choose(r);
 }
 
 static void on_change(struct peer_watch *w) {
@@ -147,7 +216,7 @@ struct replicas *replicas_new(struct origin *o, struct stream *s, uint64_t epoch
 	r->stream = s;
 	r->epoch = epoch;
 	r->count = count < REPLICAS_MAX ? count : REPLICAS_MAX;
-	for (size_t i = 0; i < r->count; i++)
+	for (size_t i = 0; i <= r->count; i++)
 		r->slots[i].owner = r;
 	peer_watch_begin(&r->watch, &o->peers, on_change);
 	choose(r);
@@ -156,7 +225,7 @@ struct replicas *replicas_new(struct origin *o, struct stream *s, uint64_t epoch
 
 void replicas_epoch(struct replicas *r, uint64_t epoch) {
 	r->epoch = epoch;
-	for (size_t i = 0; i < r->count; i++)
+	for (size_t i = 0; i <= r->count; i++)
 		tell_slot(&r->slots[i], true);
 	tell_map(r);
 }
@@ -167,14 +236,14 @@ void replicas_free(struct replicas **out) {
 		return;
 	*out = NULL;
 	peer_watch_end(&r->watch);
-	for (size_t i = 0; i < r->count; i++)
+	for (size_t i = 0; i <= r->count; i++)
 		peer_link_close(&r->slots[i].link);
 	free(r);
 }
 
 json_t *replicas_describe(const struct replicas *r) {
 	json_t *array = json_array();
-	for (size_t i = 0; r && i < r->count; i++) {
+	for (size_t i = 0; r && i <= r->count; i++) {
 		const struct slot *s = &r->slots[i];
 		const char *state = s->held ? "holding" : s->link.upstream ? "asked" : "linking";
 		if (s->link.peers)

@@ -5,7 +5,8 @@
  *     replicas_new → replicas_told … → replicas_free
  *
  * Chosen is by rendezvous hash over the origins that are known and can be used (choice.h). One that holds stays as long
- * as it can be used, whoever comes later.
+ * as it can be used, whoever comes later. But where a standby has its own origin (away.h), that one comes first: it can
+ * go on from its copy without a break. Another one lets go when that one holds.
  */
 #pragma once
 
@@ -23,6 +24,9 @@ struct replicas *replicas_new(struct origin *o, struct stream *s, uint64_t epoch
 
 /* A newer epoch has begun here: those who hold are told. */
 void replicas_epoch(struct replicas *r, uint64_t epoch);
+
+/* The origin `node` is to be among those who hold; NULL: none is preferred. */
+void replicas_prefer(struct replicas *r, const char *node);
 
 /* The origin `node` says whether it holds the stream; `why` if not. */
 void replicas_told(struct replicas *r, const char *node, uint64_t epoch, bool held, const char *why);

@@ -34,11 +34,11 @@ static void pass_tracks(struct timeline_run *run, const struct tracks *t) {
 			run->next_track = t->items[i].id;
 }
 
-void run_adopt(struct timeline_run *run, const struct stream *s) {
+bool run_adopt(struct timeline_run *run, const struct stream *s) {
 	const struct rendition *r = stream_rendition((struct stream *)s, RENDITION_SOURCE);
 	const struct entry *mark = r ? newest_mark(r) : NULL;
 	if (!mark || !s->tracks || (run->run && run->run != s->run))
-		return;
+		return false;
 	run->run = s->run;
 	run->anchor = mark->mark.anchor;
 	run->start_us = mark->time_us;
@@ -55,6 +55,7 @@ void run_adopt(struct timeline_run *run, const struct stream *s) {
 	if (run->highest_us < end)
 		run->highest_us = end;
 	pass_tracks(run, s->tracks);
+	return true;
 }
 
 void run_take(struct timeline_run *run, const struct registry_claim *c, const struct config_app *config,

@@ -13,5 +13,6 @@ void run_take(struct timeline_run *run, const struct registry_claim *c, const st
               int64_t wall_us);
 
 /* Completes `run` (all zero, or what the map told) so that the next publish goes on behind all that is in the stream's
- * log: its tracks, numbers, media time. A run of another id in `run` stays as it is: the copy is of an older one. */
-void run_adopt(struct timeline_run *run, const struct stream *s);
+ * log: its tracks, numbers, media time. A run of another id in `run` stays as it is: the copy is of an older one
+ * (false). */
+bool run_adopt(struct timeline_run *run, const struct stream *s);

@@ -7,7 +7,7 @@ static struct shadow_item *item_at(const struct shadow *s, uint64_t nth) {
 	return &s->ring[nth & (s->capacity - 1)];
 }
 
-const struct shadow_item *shadow_at(const struct shadow *s, uint64_t nth) {
+struct shadow_item *shadow_at(const struct shadow *s, uint64_t nth) {
 	return item_at(s, nth);
 }
 
@@ -59,7 +59,8 @@ static bool over_limit(const struct shadow *s) {
 
 static int trim(struct shadow *s, const struct align *a, unsigned side) {
 	int err = 0;
-	while (s->first < s->next && (!s->has_key || s->first < s->key) && !wanted(item_at(s, s->first), a, side))
+	while (!s->whole && s->first < s->next && (!s->has_key || s->first < s->key) &&
+	       !wanted(item_at(s, s->first), a, side))
 		drop_first(s);
 	while (s->next - s->first > 1 && over_limit(s)) {
 		err = wanted(item_at(s, s->first), a, side) ? UV_ENOBUFS : err;
@@ -69,12 +70,14 @@ static int trim(struct shadow *s, const struct align *a, unsigned side) {
 	return err;
 }
 
-int shadow_push(struct shadow *s, const struct sample *sample, int64_t wall_us, const struct align_place *place,
-                const struct align *a, unsigned side) {
+int shadow_push(struct shadow *s, const struct sample *sample, int64_t wall_us, const struct align_frame *frame,
+                const struct align_place *place, const struct align *a, unsigned side) {
 	if (s->next - s->first == s->capacity && grow(s))
 		return UV_ENOMEM;
 	struct shadow_item *i = item_at(s, s->next);
-	*i = (struct shadow_item){.sample = *sample, .wall_us = wall_us, .placed = place};
+	*i = (struct shadow_item){.sample = *sample, .wall_us = wall_us, .is_frame = frame, .placed = place};
+	if (frame)
+		i->frame = *frame;
 	if (place)
 		i->place = *place;
 	if (sample->block)

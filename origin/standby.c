@@ -4,6 +4,7 @@
 #include "common/base/logger.h"
 #include "common/base/metrics.h"
 #include "common/registry/takeover.h"
+#include "origin/replicas.h"
 
 #include <stdlib.h>
 #include <uv.h>
@@ -22,6 +23,12 @@ struct standby *standby_new(struct ingest *g) {
 	return s;
 }
 
+void standby_place_copy(const struct standby *s) {
+	const struct intake *i = standby_other(s)->intake;
+	if (s->ingest->replicas)
+		replicas_prefer(s->ingest->replicas, i ? i->request.through : NULL);
+}
+
 void standby_empty(struct standby *s, struct seat *seat) {
 	if (seat == standby_other(s) && seat->intake) {
 		metric_dec(M_STANDBYS);
@@ -29,6 +36,7 @@ void standby_empty(struct standby *s, struct seat *seat) {
 	}
 	seat_take(seat, NULL);
 	standby_note_aligned(s);
+	standby_place_copy(s);
 }
 
 void standby_free(struct standby **out) {
@@ -82,6 +90,7 @@ static void seat_standby(struct standby *s, struct intake *i) {
 	s->begun = false;
 	metric_inc(M_STANDBYS);
 	standby_watch(s);
+	standby_place_copy(s);
 }
 
 static bool silent(const struct standby *s, const struct intake *i) {
@@ -174,7 +183,7 @@ static void keep_of_standby(struct standby *s, const struct sample *sample, int6
 	bool frame = seat_note(&s->seats[side], sample, wall_us, &f);
 	bool placed = frame && s->begun && !align_push(&s->align, side, &f, &place);
 	s->torn |= align_torn(&s->align);
-	int err = shadow_push(&s->shadow, sample, wall_us, placed ? &place : NULL, &s->align, side);
+	int err = shadow_push(&s->shadow, sample, wall_us, frame ? &f : NULL, placed ? &place : NULL, &s->align, side);
 	if (!err)
 		return;
 	align_reset(&s->align, err == UV_ENOBUFS ? "the standby is too far ahead" : "out of memory");
@@ -252,16 +261,23 @@ bool standby_claimed(struct standby *s, struct intake *i, struct intake *old) {
 	if (!old)
 		metric_dec(M_STANDBYS);
 	standby_note_aligned(s);
+	standby_place_copy(s);
 	return old;
 }
 
-/* Its configurations, and its newest GOP. */
+/* What the stream lacks of it where it goes on without a break; else its configurations, and its newest GOP. */
 void standby_began(struct standby *s) {
 	const struct seat *held = standby_held(s);
 	struct shadow *r = &s->replay;
 	int64_t wall_us = clock_wall_us();
 	if (r->next == 0)
 		return; /* it was no standby */
+	if (s->carried) {
+		s->carried = false;
+		standby_push_lacking(s, r);
+		shadow_fini(r);
+		return;
+	}
 	for (unsigned i = 0; i < held->setup_count; i++)
 		ingest_push(s->ingest, &held->setups[i], wall_us);
 	for (uint64_t n = r->first; n < r->next; n++) {

@@ -51,6 +51,10 @@ bool standby_refused(struct standby *s, const struct intake *i);
 /* `i` has its claim and becomes the holder in place of `old` (NULL: none). True if `old` stays, as the standby. */
 bool standby_claimed(struct standby *s, struct intake *i, struct intake *old);
 
+/* The holder, who stood by at another origin, has its claim, and a copy of that origin's log is here: true if the
+ * stream goes on in it without a break, for both encoders were aligned. The ingest has its timeline then. */
+bool standby_carry_on(struct standby *s);
+
 /* The holder's epoch has begun: what it sent while it was the standby goes first. */
 void standby_began(struct standby *s);
 
@@ -59,6 +63,9 @@ void standby_stop(struct standby *s, enum publish_refusal refusal, const char *w
 
 /* Switches now. 0; UV_ENOTSUP: there is no standby; UV_EBUSY: a switch is under way. `*aligned`: seamless, and done. */
 int standby_switch(struct standby *s, enum standby_reason reason, bool *aligned);
+
+/* The standby's own origin, where it has one, is to hold a copy of the stream (replicas.h). */
+void standby_place_copy(const struct standby *s);
 
 /* For the API. */
 void standby_describe(const struct standby *s, struct standby_info *out);

@@ -1,6 +1,6 @@
 /*
  * standby_parts.h: a standby's parts. Internal: standby.c (seats, what publishers send), standby_switch.c (when and how
- * the stream changes to the other).
+ * the stream changes to the other), standby_carry.c (going on where the log of an origin ends that is gone).
  */
 #pragma once
 
@@ -29,7 +29,8 @@ struct standby {
 	bool torn;            /* what the holder sends does not fit to what the stream has: it needs a new epoch */
 	bool switching;       /* the standby's claim is to be made, or awaited, */
 	enum standby_reason reason;
-	bool adopted; /* it stood by at another origin before */
+	bool adopted; /* it stood by at another origin before, */
+	bool carried; /* whose log goes on here: `replay` has places in `align` */
 	struct timer check;
 };
 
@@ -55,6 +56,10 @@ void standby_log(const struct standby *s, const char *what, const struct intake 
 
 /* The metrics and the log follow. */
 void standby_note_aligned(struct standby *s);
+
+/* What the stream lacks of the active side, in the order in which it came: each frame once, and what came among them.
+ */
+void standby_push_lacking(struct standby *s, const struct shadow *from);
 
 /* Looks after the two from now on, while there is a standby. */
 void standby_watch(struct standby *s);

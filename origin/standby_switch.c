@@ -26,8 +26,7 @@ static void note_switch(struct standby *s, enum standby_reason reason) {
 
 /* --- seamless --- */
 
-/* What the stream lacks of the standby, in the order in which it came: each frame once, and what came among them. */
-static void push_lacking(struct standby *s, const struct shadow *from) {
+void standby_push_lacking(struct standby *s, const struct shadow *from) {
 	bool lacking = false;
 	for (uint64_t n = from->first; n < from->next; n++) {
 		const struct shadow_item *item = shadow_at(from, n);
@@ -56,13 +55,14 @@ static void switch_aligned(struct standby *s, enum standby_reason reason) {
 	standby_log(s, "stream goes on with its standby, seamlessly", to->intake, reasons[reason].why);
 	note_switch(s, reason);
 	from->healthy_since_ms = 0;
-	push_lacking(s, &kept);
+	standby_push_lacking(s, &kept);
 	shadow_fini(&kept);
 	if (alone) {
 		metric_dec(M_STANDBYS);
 		s->begun = false;
 	}
 	standby_note_aligned(s);
+	standby_place_copy(s);
 }
 
 int standby_switch(struct standby *s, enum standby_reason reason, bool *aligned) {

@@ -138,8 +138,8 @@ static void update_lanes(struct packager *p, const struct tracks *tracks) {
 }
 
 /* Numbers were left out by the owner, not lost on the way. */
-static void skip_numbers(struct packager *p, const struct mark *m, bool is_new_epoch) {
-	uint64_t first = is_new_epoch ? 0 : p->number + 1;
+static void skip_numbers(struct packager *p, const struct mark *m, bool is_break) {
+	uint64_t first = is_break ? 0 : p->number + 1;
 	for (size_t i = 0; i < m->tracks->count; i++) {
 		const struct track *t = &m->tracks->items[i];
 		const struct segment_track *there = segment_store_track(p->store, t->name);
@@ -154,7 +154,7 @@ static void skip_numbers(struct packager *p, const struct mark *m, bool is_new_e
 	}
 }
 
-static void push_mark(struct packager *p, struct entry *e, bool is_new_epoch) {
+static void push_mark(struct packager *p, struct entry *e, bool is_break) {
 	const struct mark *m = &e->mark;
 	bool whole = p->newest && p->run_base <= p->newest;
 	pass(p, (struct instant){m->start, m->timescale});
@@ -163,7 +163,7 @@ static void push_mark(struct packager *p, struct entry *e, bool is_new_epoch) {
 	segment_store_note_tracks(p->store, m->tracks);
 	update_lanes(p, m->tracks);
 	if (whole && m->number > p->number + 1)
-		skip_numbers(p, m, is_new_epoch);
+		skip_numbers(p, m, is_break);
 	struct mark_seen *slot = &p->marks[++p->newest % MARKS_KEPT];
 	entry_unref(&slot->entry);
 	*slot = (struct mark_seen){.entry = entry_ref(e), .first = e->sequence == 1};
@@ -221,13 +221,19 @@ static bool entry_sane(const struct packager *p, const struct entry *e) {
 	return true;
 }
 
+/* The mark of a new epoch that goes on where ours ends. */
+static bool goes_on(const struct packager *p, const struct entry *e) {
+	return e->kind == ENTRY_MARK && p->epoch && e->sequence == 1 && e->mark.after_epoch == p->epoch &&
+	       e->mark.after_sequence == p->sequence;
+}
+
 /* The entry's place in the order; false: it is none of ours. */
 static bool follow(struct packager *p, const struct entry *e) {
 	if (p->ended || e->epoch < p->epoch || (e->epoch == p->epoch && e->sequence <= p->sequence))
 		return false;
 	bool is_new_epoch = e->epoch != p->epoch;
 	uint64_t expected = is_new_epoch ? 1 : p->sequence + 1;
-	if (is_new_epoch && p->epoch) {
+	if (is_new_epoch && p->epoch && !goes_on(p, e)) {
 		finish_epoch(p, NULL, SEGMENT_TENTATIVE);
 		p->passed = (struct instant){0};
 	}
@@ -242,13 +248,13 @@ static bool follow(struct packager *p, const struct entry *e) {
 
 int packager_push(struct packager *p, const struct entry *entry) {
 	struct entry *e = (struct entry *)entry; /* counted: a reference changes nothing of it */
-	bool is_new_epoch = e->epoch != p->epoch;
+	bool is_break = e->epoch != p->epoch && !goes_on(p, e);
 	if (!follow(p, e) || !entry_sane(p, e))
 		return 0;
 	p->error = 0;
 	switch (e->kind) {
 	case ENTRY_MARK:
-		push_mark(p, e, is_new_epoch);
+		push_mark(p, e, is_break);
 		break;
 	case ENTRY_FRAME:
 		if (p->newest)

@@ -230,7 +230,8 @@ static void open_segment(struct packager *p, struct package_lane *l, uint64_t in
 	struct bytes *init = find_init(p, l, m->tracks, t);
 	if (!init)
 		return;
-	struct segment_begin b = {.epoch = p->epoch, .mark = m, .track = t, .init = init, .init_id = l->init_id};
+	uint64_t epoch = p->marks[index % MARKS_KEPT].entry->epoch; /* ours may have gone on into another already */
+	struct segment_begin b = {.epoch = epoch, .mark = m, .track = t, .init = init, .init_id = l->init_id};
 	int err = segment_store_open(p->store, &b, &l->open);
 	if (err && err != UV_EEXIST)
 		note_error(p, err);

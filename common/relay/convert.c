@@ -105,6 +105,8 @@ static void write_mark(struct buffer *out, const struct entry *e, uint64_t handl
 	h_body.anchor_media_us = m->anchor.media_us;
 	h_body.anchor_wall_us = m->anchor.wall_us;
 	h_body.period_us = m->period_us;
+	h_body.after_epoch = m->after_epoch;
+	h_body.after_sequence = m->after_sequence;
 	RELAY_HEADER(h, mark, MARK);
 	relay_write(out, &h, (struct slice){0});
 }
@@ -294,6 +296,8 @@ static int read_mark(struct entry **out, const struct relay_message *m, struct t
 	                    .flags = b->flags,
 	                    .anchor = {b->anchor_revision, b->anchor_media_us, b->anchor_wall_us},
 	                    .period_us = b->period_us,
+	                    .after_epoch = b->after_epoch,
+	                    .after_sequence = b->after_sequence,
 	                    .tracks = tracks};
 	struct entry *e = entry_new_mark(&mark, b->time_us);
 	if (!e)

@@ -73,7 +73,7 @@ static void answer_locate(struct worker *home, struct message *message) {
 	struct question *q = (struct question *)message;
 	const struct stream *s = streams_find(home, &q->name);
 	if (s && stream_tellable(s))
-		answer_located(q, true, s->epoch, s);
+		answer_located(q, true, stream_told_epoch(s), s);
 	else if (q->server->locate_above)
 		q->server->locate_above(home, &q->name, on_located_above, q);
 	else

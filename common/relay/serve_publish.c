@@ -115,6 +115,8 @@ void serve_publish(struct serve *s, const Weir__Relay__Publish *m) {
 	snprintf(request.remote, sizeof request.remote, "%s", m->remote);
 	snprintf(request.protocol, sizeof request.protocol, "%s", m->protocol);
 	snprintf(request.session, sizeof request.session, "%s", m->session);
+	_Static_assert(sizeof request.through >= RELAY_NODE_SIZE, "a node's id");
+	snprintf(request.through, sizeof request.through, "%s", s->link->peer);
 	u = calloc(1, sizeof *u);
 	if (!u || publisher_open(&u->publisher, s->server->worker, &request, &publisher_ops)) {
 		free(u);

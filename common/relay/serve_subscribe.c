@@ -155,6 +155,8 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	b->live = true;
 	metric_inc(M_SUBSCRIPTIONS);
 	bool resumed = open_cursor(b, log);
+	if (b->serve->link->peer_role == WEIR__RELAY__ROLE__ROLE_ORIGIN)
+		cursor_set_first(&b->cursor); /* a copy, so that it never lacks what an edge has had */
 	const struct config *config = streams_config(b->serve->server->worker->streams);
 	b->behind_us = lag_us(&b->cursor) + config_node(config)->relay_max_lag * 1000;
 	log_peer_info("relay subscription started", log_str("stream", b->name.text), log_str("peer", b->serve->link->peer),

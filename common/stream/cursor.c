@@ -2,15 +2,19 @@
 
 #include "common/base/metrics.h"
 
+static void join(struct cursor *c, struct list *list) {
+	list_append(c->first ? list->next : list, &c->node);
+}
+
 void cursor_wait(struct cursor *c) {
 	bool flushed = c->paced && !c->want_key;
-	list_append(flushed ? &c->log->paced : &c->log->readers, &c->node);
+	join(c, flushed ? &c->log->paced : &c->log->readers);
 }
 
 /* What is there for it already does not wait for a flush. */
 static void attach(struct cursor *c) {
 	if (c->position < c->log->next) {
-		list_append(&c->log->readers, &c->node);
+		join(c, &c->log->readers);
 		worker_at_turn_end(c->log->worker, &c->log->wake);
 	} else {
 		cursor_wait(c);
@@ -19,6 +23,14 @@ static void attach(struct cursor *c) {
 
 void cursor_set_paced(struct cursor *c) {
 	c->paced = true;
+}
+
+void cursor_set_first(struct cursor *c) {
+	c->first = true;
+	if (list_empty(&c->node))
+		return;
+	list_remove(&c->node);
+	attach(c);
 }
 
 void cursor_open_at(struct cursor *c, struct log *l, uint64_t position, void (*on_ready)(struct cursor *)) {

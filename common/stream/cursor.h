@@ -23,6 +23,7 @@ struct cursor {
 	uint64_t position; /* of the item that comes next */
 	bool want_key;     /* skip to the next key item */
 	bool paced;        /* waits for the log's flushes */
+	bool first;        /* is woken before others */
 	void (*on_ready)(struct cursor *);
 	uint64_t overruns;
 };
@@ -48,6 +49,9 @@ void cursor_open_at(struct cursor *c, struct log *l, uint64_t position, void (*o
  * while paused still come at once.
  */
 void cursor_set_paced(struct cursor *c);
+
+/* It gets what a turn brings before the log's other readers do. */
+void cursor_set_first(struct cursor *c);
 
 /* The next item without passing it; items before a wanted key are passed silently. */
 enum cursor_result cursor_next(struct cursor *c, const struct log_item **item);

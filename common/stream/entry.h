@@ -50,7 +50,10 @@ struct mark {
 	struct anchor anchor;
 	int64_t period_us; /* media time at which this stretch of one epoch, discontinuity number, anchor and configurations
 	                      began, for DASH; 0: its owner does not tell */
-	struct tracks *tracks; /* the revision in force from here on; a reference */
+	uint64_t after_epoch, after_sequence; /* it begins an epoch that goes on without a break from that entry: what
+	                                         follows is what would have followed there. 0: there is a break, or no
+	                                         epoch begins */
+	struct tracks *tracks;                /* the revision in force from here on; a reference */
 };
 
 /* All tracks have passed `time_us` though the key track is silent; no cut. */

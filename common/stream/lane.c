@@ -110,6 +110,23 @@ static int64_t snap(struct lane *l, int64_t dts, struct lane_time *t) {
 	return expected + (l->off_grid_us16 > 0 ? 1 : -1);
 }
 
+void lane_recall(struct lane *l, int64_t dts) {
+	if (l->begun) {
+		l->step_before = l->last_step;
+		l->last_step = dts - l->last_dts;
+	}
+	l->begun = true;
+	l->last_dts = dts;
+}
+
+void lane_resume(struct lane *l, uint32_t ms, int64_t raw_us, int64_t offset_us, int64_t wall_us, int64_t ahead_us16) {
+	l->last_ms = ms;
+	l->raw_us = raw_us;
+	l->offset_us = offset_us;
+	l->last_wall_us = wall_us;
+	l->off_grid_us16 = l->frame_ticks ? ahead_us16 : 0;
+}
+
 struct lane_time lane_next(struct lane *l, uint32_t ms, uint32_t nano, int64_t wall_us,
                            const struct lane_others *others, int64_t least_us) {
 	struct lane_time t = {0};
@@ -129,13 +146,8 @@ struct lane_time lane_next(struct lane *l, uint32_t ms, uint32_t nano, int64_t w
 		t.moved |= least - t.dts > 1; /* one is rounding */
 		t.dts = least;
 	}
-	if (l->begun) {
-		l->step_before = l->last_step;
-		l->last_step = t.dts - l->last_dts;
-	}
-	l->begun = true;
+	lane_recall(l, t.dts);
 	l->last_ms = ms;
-	l->last_dts = t.dts;
 	l->last_wall_us = wall_us;
 	return t;
 }

@@ -56,6 +56,13 @@ int64_t lane_step_ms(uint32_t last_ms, uint32_t ms);
 /* Where the newest frame ends, as far as that is known. */
 int64_t lane_end_us(const struct lane *l);
 
+/* A frame that has its time already, in order. What is sent with it is not known: lane_resume follows. */
+void lane_recall(struct lane *l, int64_t dts);
+
+/* Goes on behind frames that were recalled, of which one was sent at `ms`, `raw_us` unwrapped, and arrived at
+ * `wall_us`. `ahead_us16`: the mean of what the milliseconds are ahead of the grid, × 16; for audio. */
+void lane_resume(struct lane *l, uint32_t ms, int64_t raw_us, int64_t offset_us, int64_t wall_us, int64_t ahead_us16);
+
 /* What a splice must know of a track's neighbours. */
 struct lane_others {
 	const struct lane *spliced; /* the one that was spliced last, or NULL */

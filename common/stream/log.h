@@ -25,7 +25,7 @@
 enum {
 	ITEM_KEY = 1,     /* a reader may begin here */
 	ITEM_END = 2,     /* the last of its run */
-	ITEM_RESTART = 4, /* the first item after a hole or of a new epoch */
+	ITEM_RESTART = 4, /* the first item after a hole, or of a new epoch that does not go on where the last one ended */
 	ITEM_VIDEO = 8,   /* with ITEM_KEY: the rendition has video from here on, */
 	ITEM_AUDIO = 16,  /* and audio */
 };

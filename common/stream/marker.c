@@ -93,3 +93,15 @@ enum marker_cut marker_frame(struct marker *m, int64_t pts_us, bool key, int64_t
 	marker_begin(m, pts_us);
 	return MARKER_FORCED_CUT;
 }
+
+void marker_recall(struct marker *m, int64_t us, bool cut) {
+	struct marker before = *m;
+	enum marker_cut how = marker_frame(m, us, true, 0, cut);
+	if (cut && how != MARKER_CUT)
+		marker_begin(m, us);
+	if (cut)
+		return;
+	m->begun = before.begun;
+	m->start_us = before.start_us;
+	m->longest_us = before.longest_us;
+}

@@ -41,6 +41,9 @@ bool marker_overdue(struct marker *m, int64_t us);
  */
 enum marker_cut marker_frame(struct marker *m, int64_t pts_us, bool key, int64_t duration_us, bool must);
 
+/* The same was decided elsewhere already: a keyframe at `us`, with a cut before it or not. */
+void marker_recall(struct marker *m, int64_t us, bool cut);
+
 /* A segment begins at `us`, where the key track has no frame yet. */
 void marker_begin(struct marker *m, int64_t us);
 

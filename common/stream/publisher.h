@@ -44,7 +44,8 @@ struct publish_request {
 	char query[512];               /* what followed `?` in the stream name: credentials. Never logged */
 	char remote[ADDRESS_TEXT_MAX]; /* the encoder's address, with port */
 	char protocol[8];
-	char session[33]; /* session id, hex */
+	char session[33];  /* session id, hex */
+	char through[160]; /* the node that passes it on, by its id; "": it comes from the encoder itself */
 };
 
 enum publish_refusal {

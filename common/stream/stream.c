@@ -213,13 +213,19 @@ static uint32_t kinds_of_tracks(const struct rendition *r) {
 	return flags;
 }
 
+/* The mark begins an epoch that goes on where the log ends. */
+static bool goes_on(const struct rendition *r, const struct entry *e) {
+	return e->kind == ENTRY_MARK && r->epoch && e->epoch > r->epoch && e->sequence == 1 &&
+	       e->mark.after_epoch == r->epoch && e->mark.after_sequence == r->sequence;
+}
+
 static uint32_t item_flags(const struct rendition *r, const struct entry *e) {
 	uint32_t flags = 0;
 	if (e->kind == ENTRY_FRAME && e->frame.flags & FRAME_KEY)
 		flags |= ITEM_KEY | kinds_of_tracks(r);
 	if (e->kind == ENTRY_END)
 		flags |= ITEM_END;
-	if (e->epoch != r->epoch || e->sequence != r->sequence + 1)
+	if ((e->epoch != r->epoch || e->sequence != r->sequence + 1) && !goes_on(r, e))
 		flags |= ITEM_RESTART;
 	return flags;
 }
@@ -239,6 +245,8 @@ int stream_append(struct rendition *r, struct entry *e) {
 	                        .flags = item_flags(r, e)};
 	if (item.flags & ITEM_RESTART && e->epoch == r->epoch)
 		s->lost += e->sequence - r->sequence - 1;
+	if (goes_on(r, e))
+		r->tails.epoch = e->epoch;
 	if (e->kind == ENTRY_FRAME && e->frame.track)
 		tails_note(&r->tails, e->epoch, e->frame.track, e->frame.dts, item.flags & ITEM_RESTART);
 	s->epoch = r->epoch = e->epoch;

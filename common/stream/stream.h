@@ -56,6 +56,7 @@ struct stream {
 	uint64_t id; /* on this node, never reused while it runs */
 	enum stream_phase phase;
 	uint64_t run, epoch;
+	uint64_t claimed; /* on an origin: it has the name by this epoch, which its log comes to with a mark; 0: it has */
 	struct tracks *tracks;   /* the newest revision in force; NULL before the first mark */
 	uint64_t segment_number; /* the newest mark's */
 	uint64_t told_number;    /* an edge: the highest number that a subscriber had of an older epoch; 0: none */
@@ -136,6 +137,11 @@ int stream_append(struct rendition *r, struct entry *e);
 /* Others may be told of it: entries have come, and no newer epoch is known elsewhere. */
 static inline bool stream_tellable(const struct stream *s) {
 	return s->epoch && s->epoch >= s->newer;
+}
+
+/* The epoch that others are told. */
+static inline uint64_t stream_told_epoch(const struct stream *s) {
+	return s->claimed > s->epoch ? s->claimed : s->epoch;
 }
 
 /* The source is lost; readers are told. */

@@ -12,10 +12,10 @@ enum {
 
 /* --- the encoder's clock --- */
 
-static void lag_reset(struct timeline_lag *lag) {
-	*lag = (struct timeline_lag){.now_us = INT64_MAX};
+void timeline_lag_reset(struct timeline *t) {
+	t->lag = (struct timeline_lag){.now_us = INT64_MAX};
 	for (size_t i = 0; i < LAGS_MAX; i++)
-		lag->before_us[i] = INT64_MAX;
+		t->lag.before_us[i] = INT64_MAX;
 }
 
 /* The first frame of an epoch decides how its encoder's time lies in media time: at the clock, or behind what the run
@@ -29,7 +29,7 @@ void timeline_clock_begin(struct timeline *t, uint32_t ms, int64_t wall_us) {
 	                                   .floor_us = start,
 	                                   .last_ms = ms,
 	                                   .raw_us = (int64_t)ms * 1000};
-	lag_reset(&t->lag);
+	timeline_lag_reset(t);
 	if (!run->base_us)
 		run->base_us = start;
 	if (!run->anchor.revision)
@@ -60,7 +60,7 @@ static void note_jump(struct timeline *t, struct timeline_lane *l, const struct 
 	metric_inc(M_SPLICES);
 	t->last_spliced = l;
 	t->clock.offset_us = l->lane.offset_us;
-	lag_reset(&t->lag);
+	timeline_lag_reset(t);
 	/* A track that follows another's jump is told of by that one's mark. */
 	t->discontinuity |= llabs(time->jump_us) > LANE_JUMP_US && !time->joined;
 	t->must_cut |= t->discontinuity;

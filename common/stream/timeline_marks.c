@@ -54,12 +54,18 @@ static int64_t period_of(struct timeline *t, const struct mark *m, int64_t start
 	struct timeline_run *r = t->run;
 	uint32_t configs = tracks_configs(m->tracks);
 	bool same_anchor = r->period_us && m->anchor.revision == r->period_anchor;
-	if (same_anchor && t->marked && m->discontinuity == r->discontinuity && configs == r->period_configs)
+	if (same_anchor && t->marked && !m->after_epoch && m->discontinuity == r->discontinuity &&
+	    configs == r->period_configs)
 		return r->period_us;
 	r->period_configs = configs;
 	r->period_anchor = m->anchor.revision;
 	r->period_us = !same_anchor && m->anchor.media_us < start_us ? m->anchor.media_us : start_us;
 	return r->period_us;
+}
+
+static void enter_epoch(struct timeline *t) {
+	t->epoch = t->next_epoch;
+	t->sequence = t->next_epoch = 0;
 }
 
 /* `start` is in ticks of the key track's timescale. */
@@ -78,11 +84,16 @@ static int emit_mark(struct timeline *t, uint32_t timescale, int64_t start, bool
 	                 .flags = flags,
 	                 .anchor = *timeline_anchor(t, start_us),
 	                 .tracks = tracks};
+	bool enters = t->next_epoch && !forced;
+	m.after_epoch = enters ? t->epoch : 0;
+	m.after_sequence = enters ? t->sequence : 0;
 	m.period_us = period_of(t, &m, start_us);
 	struct entry *e = entry_new_mark(&m, start_us);
 	tracks_unref(&tracks);
 	if (!e)
 		return UV_ENOMEM;
+	if (enters)
+		enter_epoch(t);
 	t->run->last_number = number;
 	t->run->next_number = number + 1;
 	t->run->start_us = start_us;

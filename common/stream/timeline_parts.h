@@ -2,7 +2,7 @@
  * timeline_parts.h: the timeline's parts. Internal: timeline.c (samples → entries), timeline_clock.c (the encoder's
  * time → media time, anchors), timeline_marks.c (marks and progress), timeline_tracks.c (configurations → Tracks
  * revisions), timeline_gather.c (what is held until the tracks are known), timeline_nominal.c (frame durations and
- * PART-TARGET).
+ * PART-TARGET), timeline_adopt.c (what another origin has begun goes on).
  */
 #pragma once
 
@@ -85,6 +85,7 @@ struct timeline {
 	void *context;
 	struct timeline_run *run;
 	uint64_t epoch, sequence;
+	uint64_t next_epoch; /* begins with the next mark at a keyframe (timeline_adopt); 0: none */
 	struct timeline_gather gather;
 	struct tracks *tracks; /* being changed: the next revision, if `changed` */
 	bool changed, must_cut;
@@ -153,6 +154,8 @@ struct lane_time timeline_time(struct timeline *t, struct timeline_lane *l, cons
 int64_t timeline_time_ahead(const struct timeline *t, const struct timeline_lane *l, const struct sample *s);
 /* A frame of media time `us` arrived. */
 void timeline_lag_note(struct timeline *t, int64_t us, int64_t wall_us);
+/* How late frames arrive is learned anew. */
+void timeline_lag_reset(struct timeline *t);
 /* A segment begins at media time `us`: the run's anchor, made anew if it has drifted. */
 const struct anchor *timeline_anchor(struct timeline *t, int64_t us);
 

@@ -109,3 +109,47 @@ def story_aligned_encoder_hangs(cluster):
     c.figure("frames lost or repeated", sum(audience.lost().values()), unit="", wanted=0, bound=0)
     audience.assert_none_closed()
     c.encoders[0].host.mend("public")
+
+
+def aligned_at_two_origins(cluster):
+    """The cluster, its audience, and two aligned encoders, each at an origin of its own. The second one's origin holds a
+    copy of the stream, and has had time to get some GOPs of its encoder."""
+    c = cluster(origin={"ingest.second": "backup", "stream.replicas": 1})
+    clock = time.monotonic()
+    c.publish(c.origins[0], clock=clock, retry=False)
+    second = c.publish(c.origins[1], clock=clock, retry=False, host=c.lab.host("studio2"))
+    audience = c.watch()
+    wait_until(lambda: (c.standby() or {}).get("aligned"), 20, "the two are aligned")
+    wait_until(lambda: holder_of(c) is c.origins[1], 10, "the copy is where the standby is")
+    began = second.present.first
+    wait_until(lambda: second.present.last > began + 6, 20, "the second origin has some GOPs")
+    return c, audience
+
+
+def story_aligned_encoders_at_two_origins(cluster):
+    """Two encoders of one source publish one name, each to an origin of its own; the origin that has the stream is killed.
+    No frame is lost or repeated."""
+    c, audience = aligned_at_two_origins(cluster)
+    c.origins[0].kill()
+    cut = time.monotonic()
+    audience.wait_frames_after(cut + 4)
+    c.figure("silence at RTMP and FLV viewers", audience.silence(cut), wanted=4000, bound=8000)
+    c.figure("a player's stall", audience.stalled(cut), wanted=0, bound=5000)
+    c.figure("frames lost or repeated", sum(audience.lost().values()), unit="", wanted=0, bound=0)
+    audience.assert_none_closed()
+    c.wait_one_owner()
+
+
+def story_aligned_encoders_and_a_hung_origin(cluster):
+    """The same; the origin that has the stream hangs, and comes back when the stream has gone on at the other."""
+    c, audience = aligned_at_two_origins(cluster)
+    c.origins[0].pause()
+    cut = time.monotonic()
+    audience.wait_frames_after(cut + 6)
+    c.figure("silence at RTMP and FLV viewers", audience.silence(cut), wanted=4000, bound=8000)
+    c.figure("frames lost or repeated", sum(audience.lost().values()), unit="", wanted=0, bound=0)
+    c.origins[0].resume()
+    c.wait_one_owner()
+    audience.wait_frames_after(time.monotonic() + 1)
+    c.figure("frames lost or repeated after it is back", sum(audience.lost().values()), unit="", wanted=0, bound=0)
+    audience.assert_none_closed()

@@ -262,6 +262,34 @@ def test_an_encoder_at_another_origin_stands_by_and_goes_on_seamlessly(two_origi
     assert switches(one, "lost") == 1
 
 
+@pytest.mark.parametrize("end, registry", [("killed", "redis"), ("hung", "redis"), ("killed", "static")])
+def test_aligned_encoders_at_two_origins_lose_no_frame_when_one_origin_dies(two_origins, end, registry):
+    (one, two), _, first, second, viewer = two_origins(registry=registry, **{"stream.replicas": 1})
+    wait_until(lambda: standby(one)["aligned"], 15, "the two are aligned")
+    wait_until(lambda: two.metric("weir_replicas") == 1, 10, "the other origin holds a copy")
+    wait_until(lambda: second.sent and second.sent[-1] - second.sent[0] > 200, 30, "the other origin has some GOPs")
+    before = stream(one)
+    if end == "killed":
+        one.kill()
+    else:
+        one.child.signal(signal.SIGSTOP)
+    number = second.sent[-1]
+    see_until(viewer, number + 200, "the viewer sees the second encoder")
+    print(f"the longest gap at the viewer: {viewer.longest_gap():.2f} s")
+    assert viewer.holes() == []
+    apart = [frame[3] - first.program.time(frame[1]) for frame in viewer.frames if frame[0] == 9]
+    assert max(apart) - min(apart) <= 1, "media time is the programme's"
+    after = stream(two)
+    assert after["run"] == before["run"] and int(after["epoch"]) > int(before["epoch"])
+    assert after["timeline"]["discontinuities"] == 0 and after["publisher"]["seat"] == "primary"
+    two.wait_log("stream goes on without a break")
+    if end == "hung":
+        one.child.signal(signal.SIGCONT)
+        one.wait_metric("weir_replicas", 1, timeout=10)
+        see_until(viewer, viewer.newest() + 60, "the viewer goes on")
+        assert viewer.holes() == []
+
+
 @pytest.mark.parametrize("registry", ["redis", "static"])
 @pytest.mark.parametrize("end, replicas", [("killed", 0), ("hung", 0), ("killed", 1)])
 def test_the_standbys_origin_goes_on_when_the_holders_is(two_origins, clip_tags, end, replicas, registry):

@@ -162,6 +162,60 @@ Test(packager, where_it_begins_makes_no_difference) {
 		late_packager(from);
 }
 
+/* From the nth mark on the entries are those of another epoch. */
+static size_t split_epoch(size_t nth, uint64_t epoch) {
+	size_t at = simulation_mark(&sim, 0, nth);
+	const struct entry *before = sim.entries[at - 1];
+	uint64_t last = before->sequence;
+	sim.entries[at]->mark.after_epoch = before->epoch;
+	sim.entries[at]->mark.after_sequence = last;
+	for (size_t i = at; i < sim.count; i++) {
+		sim.entries[i]->epoch = epoch;
+		sim.entries[i]->sequence -= last;
+	}
+	return at;
+}
+
+Test(packager, an_epoch_that_goes_on_without_a_break_changes_nothing_but_urls) {
+	struct encoder e = usual;
+	e.composition_ms = 120;
+	publish(9, &e);
+	size_t at = split_epoch(5, 10);
+	uint64_t first = sim.entries[at]->mark.number;
+	struct segment_store *split = segment_store_new(ALL);
+	struct packager *p = packager_new(split, "source", &told_ops, &told);
+	push_range(p, &sim, 0, sim.count);
+	for (const struct segment_track *t = NULL; (t = segment_store_next(split, t));)
+		for (size_t i = 0; i < t->count; i++) {
+			struct segment *s = t->items[i];
+			cr_assert_eq(s->epoch, s->number < first ? 9 : 10, "%s %zu", t->name, i);
+			cr_assert_not(s->flags & (SEGMENT_TENTATIVE | SEGMENT_HOLED), "%s %zu", t->name, i);
+			cr_assert_eq(s->period->discontinuity, t->items[0]->period->discontinuity);
+			s->epoch = 9; /* for the comparison */
+		}
+	cr_assert_eq(compare_stores(store, split, 0), compare_stores(store, store, 0));
+	cr_assert_eq(segment_store_track(split, "a")->count, segment_store_track(store, "a")->count);
+	packager_free(&p);
+	segment_store_free(&split);
+}
+
+Test(packager, an_epoch_that_goes_on_from_what_is_not_here_is_a_break) {
+	publish(9, &usual);
+	size_t at = split_epoch(5, 10);
+	struct segment_store *split = segment_store_new(ALL);
+	struct packager *p = packager_new(split, "source", &told_ops, &told);
+	push_range(p, &sim, 0, at - 4);
+	push_range(p, &sim, at, sim.count);
+	const struct segment_track *v = segment_store_track(split, "v");
+	cr_assert_eq(v->count, track("v")->count);
+	for (size_t i = 0; i < v->count; i++) {
+		bool is_last = v->items[i]->number + 1 == sim.entries[at]->mark.number;
+		cr_assert_eq((v->items[i]->flags & SEGMENT_TENTATIVE) != 0, is_last);
+	}
+	packager_free(&p);
+	segment_store_free(&split);
+}
+
 Test(packager, what_came_before_its_first_mark_is_not_guessed) {
 	publish(9, &usual);
 	struct segment_store *late = segment_store_new(ALL);

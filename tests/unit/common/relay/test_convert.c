@@ -83,6 +83,8 @@ Test(relay_convert, a_mark_brings_its_tracks_with_configurations_and_metadata) {
 	e->mark.flags = MARK_DISCONTINUITY;
 	e->mark.anchor = (struct anchor){2, 1000, 2000};
 	e->mark.period_us = 900;
+	e->mark.after_epoch = 6;
+	e->mark.after_sequence = 555;
 	buffer_init(&b, 0);
 	relay_write_entry(&b, e, 5);
 	read_back(&b);
@@ -94,6 +96,8 @@ Test(relay_convert, a_mark_brings_its_tracks_with_configurations_and_metadata) {
 	cr_assert_eq(m->discontinuity, 3);
 	cr_assert_eq(m->flags, MARK_DISCONTINUITY);
 	cr_assert_eq(memcmp(&m->anchor.media_us, &e->mark.anchor.media_us, 16), 0);
+	cr_assert_eq(m->after_epoch, 6);
+	cr_assert_eq(m->after_sequence, 555);
 	cr_assert_eq(m->period_us, 900);
 	cr_assert_eq(m->tracks->target_ms, 4000);
 	cr_assert_eq(m->tracks->base_us, 123456);

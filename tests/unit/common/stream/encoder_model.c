@@ -44,6 +44,11 @@ static int64_t arrival(struct state *s, double at_s) {
 	return m->wall_us + (int64_t)(wall_s * 1e6) + (int64_t)random_between(s, 0, m->network_ms * 1000);
 }
 
+static int give(const struct state *s, const struct sample *sample, int64_t wall_us) {
+	const struct encoder_model *m = s->m;
+	return m->take ? m->take(m->context, sample, wall_us) : timeline_push(s->timeline, sample, wall_us);
+}
+
 static int push_config(struct state *s, enum track_kind kind, uint32_t fourcc, const uint8_t *config, size_t size) {
 	struct bytes *block = bytes_copy(config, size);
 	if (!block)
@@ -55,7 +60,7 @@ static int push_config(struct state *s, enum track_kind kind, uint32_t fourcc, c
 	                        .keyframe = true,
 	                        .block = block,
 	                        .payload = bytes_slice(block)};
-	int err = timeline_push(s->timeline, &sample, s->m->wall_us);
+	int err = give(s, &sample, s->m->wall_us);
 	bytes_unref(&block);
 	return err;
 }
@@ -74,7 +79,7 @@ static int push_frame(struct state *s, enum track_kind kind, double dts_s, doubl
 	                        .keyframe = key,
 	                        .block = block,
 	                        .payload = bytes_slice(block)};
-	int err = timeline_push(s->timeline, &sample, arrival(s, dts_s));
+	int err = give(s, &sample, arrival(s, dts_s));
 	bytes_unref(&block);
 	return err;
 }

@@ -27,7 +27,10 @@ struct encoder_model {
 	double seconds;       /* how long it goes on */
 	int64_t wall_us;      /* when it begins */
 	double stop_video[2]; /* no video between these times */
+	int (*take)(void *context, const struct sample *s,
+	            int64_t wall_us); /* gets them in place of the timeline; or NULL */
+	void *context;
 };
 
-/* Pushes all its samples, configurations first. 0, or what timeline_push returned. */
+/* Pushes all its samples, configurations first. 0, or what who takes them returned. */
 int encoder_model_run(const struct encoder_model *m, struct timeline *t);

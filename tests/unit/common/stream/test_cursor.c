@@ -131,3 +131,26 @@ Test(cursor, may_leave_while_it_is_woken) {
 	cr_assert_eq(woken, 2);
 	cursor_close(&other);
 }
+
+static struct cursor others[3];
+static int order[3], order_count;
+
+static void on_other_ready(struct cursor *cursor) {
+	order[order_count++] = (int)(cursor - others);
+	cursor->position = l.next;
+}
+
+Test(cursor, one_that_is_set_first_is_woken_before_those_that_came_earlier) {
+	for (int i = 0; i < 3; i++)
+		cursor_open(&others[i], &l, CURSOR_NEXT, 0, on_other_ready);
+	cursor_set_first(&others[2]);
+	for (int turn = 0; turn < 3; turn++) {
+		order_count = 0;
+		put(turn, 0);
+		still_worker_turn(w);
+		cr_assert_eq(order_count, 3);
+		cr_assert_eq(order[0], 2);
+	}
+	for (int i = 0; i < 3; i++)
+		cursor_close(&others[i]);
+}
