@@ -89,6 +89,7 @@ struct package_ask {
 	struct timer wait; /* it is answered by then */
 	struct packaging *packaging;
 	uint32_t parts_sent; /* of a segment that grows */
+	bool guessed;        /* its segment was found by a time at which another may yet begin */
 	bool begun;          /* an answer with `more` has gone */
 };
 

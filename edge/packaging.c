@@ -358,16 +358,21 @@ static struct packaging *find(const struct edge *e, const struct stream_name *na
 	return p;
 }
 
+static bool has_segment(const struct packaging *p, const struct package_question *q) {
+	struct segment_name n = q->media;
+	bool guessed;
+	return p && p->store && segment_store_resolve(p->store, q->track, &n, &guessed) == SEGMENT_HERE &&
+	       segment_store_find(p->store, q->track, n.epoch, n.number);
+}
+
 /* The one whose run has that segment. */
 static struct packaging *find_with(struct edge *e, const struct package_question *q) {
 	struct packaging *p = find(e, &q->name);
-	if (q->what != PACKAGE_MEDIA ||
-	    (p && p->store && segment_store_find(p->store, q->track, q->media.epoch, q->media.number)))
+	if (q->what != PACKAGE_MEDIA || has_segment(p, q))
 		return p;
 	list_each (node, &e->packagings.ended) {
 		struct packaging *old = list_entry(node, struct packaging, ended_node);
-		if (strcmp(old->name.text, q->name.text) == 0 &&
-		    segment_store_find(old->store, q->track, q->media.epoch, q->media.number))
+		if (strcmp(old->name.text, q->name.text) == 0 && has_segment(old, q))
 			return old;
 	}
 	return p;

@@ -249,7 +249,7 @@ static void grow(struct packaging *p, struct package_ask *a) {
 		return;
 	struct package_answer answer = {.status = 200,
 	                                .content_type = media_type(p, q),
-	                                .cache = PACKAGE_CACHE_FOREVER,
+	                                .cache = a->guessed ? PACKAGE_CACHE_NEVER : PACKAGE_CACHE_FOREVER,
 	                                .more = !whole,
 	                                .slices = runs ? runs->items : NULL,
 	                                .count = runs ? runs->count : 0};
@@ -262,6 +262,17 @@ static void grow(struct packaging *p, struct package_ask *a) {
 	runs_unref(&runs);
 }
 
+/* Which segment it is about, then what there is of it. */
+static enum segment_answer ask_store(struct packaging *p, struct package_ask *a, struct segment_reply *reply) {
+	struct package_question *q = &a->question;
+	if (q->media.kind == NAME_TIME) {
+		enum segment_answer which = segment_store_resolve(p->store, q->track, &q->media, &a->guessed);
+		if (which != SEGMENT_HERE)
+			return which;
+	}
+	return segment_store_ask(p->store, q->track, &q->media, reply);
+}
+
 static void look_at_media(struct packaging *p, struct package_ask *a) {
 	const struct package_question *q = &a->question;
 	struct segment_reply reply = {0};
@@ -269,14 +280,15 @@ static void look_at_media(struct packaging *p, struct package_ask *a) {
 		grow(p, a);
 		return;
 	}
-	switch (segment_store_ask(p->store, q->track, &q->media, &reply)) {
+	switch (ask_store(p, a, &reply)) {
 	case SEGMENT_HERE: {
+		bool lasting = !reply.tentative && !a->guessed;
 		struct package_answer answer = {.status = 200,
 		                                .content_type = media_type(p, q),
-		                                .cache = reply.tentative ? PACKAGE_CACHE_NEVER : PACKAGE_CACHE_FOREVER,
+		                                .cache = lasting ? PACKAGE_CACHE_FOREVER : PACKAGE_CACHE_NEVER,
 		                                .slices = reply.runs->items,
 		                                .count = reply.runs->count};
-		if (!reply.tentative)
+		if (lasting)
 			name_etag(answer.etag, &q->media);
 		finish(p, a, &answer);
 		runs_unref(&reply.runs);

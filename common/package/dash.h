@@ -1,7 +1,7 @@
 /*
  * dash.h: the MPD of a store's segments (ISO/IEC 23009-1): dynamic, static after the end. Pure.
  *
- * URLs are those of HLS: TRACK/EPOCH/$Number$.m4s relative to the MPD, which lies beside index.m3u8.
+ * URLs are those of HLS: TRACK/EPOCH/t$Time$.m4s relative to the MPD, which lies beside index.m3u8.
  */
 #pragma once
 

@@ -15,12 +15,18 @@ static const struct segment *last_of(const struct dash_run *r) {
 
 /* --- SegmentTimeline --- */
 
+/* Ticks that the open segment is expected to take. */
+static int64_t expected_of(const struct dash_run *r) {
+	return segment_track_expected(r->track, r->first + r->count - 1) - last_of(r)->start;
+}
+
 /* A frame or two: what comes so near to the moment expected is taken for regular. */
 enum { REGULAR_US = 50000 };
 
 /* The open one has the length of the one before it; that one's is a rule only where the one before had it too. */
 bool dash_foresees(const struct dash *d, const struct dash_run *r) {
-	if (!d->low_latency || r->count < 3 || last_of(r)->state != SEGMENT_OPEN)
+	const struct segment *last = last_of(r);
+	if (!d->low_latency || r->count < 3 || last->state != SEGMENT_OPEN || expected_of(r) < last->duration)
 		return false;
 	const struct segment *const *s = (const struct segment *const *)&r->track->items[r->first + r->count - 3];
 	int64_t differ_us = segment_length_us(s[1]) - segment_length_us(s[0]);
@@ -37,7 +43,7 @@ static int64_t ticks_of(const struct dash_run *r, size_t i) {
 		return next->start - s->start;
 	if (s->state != SEGMENT_OPEN)
 		return s->duration;
-	int64_t expected = us_to_ticks(s->end_us, s->info->timescale) - s->start;
+	int64_t expected = expected_of(r);
 	return expected > s->duration ? expected : s->duration;
 }
 
@@ -94,13 +100,12 @@ static void put_template(struct dash *d, const struct dash_period *p, const stru
 	const struct segment *s = first_of(r);
 	char init[SEGMENT_NAME_MAX];
 	segment_name_print(&(struct segment_name){.kind = NAME_INIT, .epoch = s->epoch, .init = s->init_id}, init);
-	buffer_printf(
-	    d->out, "<SegmentTemplate timescale=\"%u\" startNumber=\"%" PRIu64 "\" presentationTimeOffset=\"%" PRId64 "\"",
-	    s->info->timescale, s->number, us_to_ticks(p->start_us, s->info->timescale));
+	buffer_printf(d->out, "<SegmentTemplate timescale=\"%u\" presentationTimeOffset=\"%" PRId64 "\"",
+	              s->info->timescale, us_to_ticks(p->start_us, s->info->timescale));
 	put_availability(d, r);
 	buffer_printf(d->out, " initialization=\"%s/%s", r->track->name, init);
 	put_query(d);
-	buffer_printf(d->out, "\" media=\"%s/%" PRIu64 "/$Number$.m4s", r->track->name, s->epoch);
+	buffer_printf(d->out, "\" media=\"%s/%" PRIu64 "/t$Time$.m4s", r->track->name, s->epoch);
 	put_query(d);
 	buffer_append_string(d->out, "\">\n");
 	put_timeline(d, r);

@@ -155,8 +155,8 @@ static void put_segment(struct playlist *p, size_t i) {
 	if (s->state == SEGMENT_GAP)
 		buffer_append_string(p->out, "#EXT-X-GAP\n");
 	buffer_printf(p->out, "#EXTINF:%.5f,\n", (double)segment_length_us(s) / 1e6);
-	put_uri(p,
-	        &(struct segment_name){.kind = p->is_ts ? NAME_TS : NAME_SEGMENT, .epoch = s->epoch, .number = s->number});
+	put_uri(p, &(struct segment_name){
+	               .kind = p->is_ts ? NAME_TS : NAME_TIME, .epoch = s->epoch, .number = s->number, .time = s->start});
 	buffer_append_string(p->out, "\n");
 }
 

@@ -70,6 +70,8 @@ static enum segment_answer ask_segment(const struct segment *s, struct segment_r
 enum segment_answer segment_store_ask(struct segment_store *s, const char *track, const struct segment_name *name,
                                       struct segment_reply *out) {
 	*out = (struct segment_reply){0};
+	if (name->kind == NAME_TIME)
+		return SEGMENT_NONE;
 	if (name->kind == NAME_TS)
 		return strcmp(track, PACKAGE_TS) == 0 ? ts_segment_ask(s, name, out) : SEGMENT_NONE;
 	const struct segment_track *t = segment_store_track(s, track);

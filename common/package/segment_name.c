@@ -40,6 +40,16 @@ static bool read_hex(const char **at, uint32_t *out) {
 	return true;
 }
 
+/* Behind the `t`. */
+static int parse_time(struct segment_name *n, const char *s) {
+	uint64_t time;
+	if (!read_decimal(&s, &time) || time > INT64_MAX || strcmp(s, ".m4s") != 0)
+		return UV_EINVAL;
+	n->kind = NAME_TIME;
+	n->time = (int64_t)time;
+	return 0;
+}
+
 static int parse_file(struct segment_name *n, const char *s) {
 	uint64_t part;
 	if (strncmp(s, "init-", 5) == 0) {
@@ -47,6 +57,8 @@ static int parse_file(struct segment_name *n, const char *s) {
 		n->kind = NAME_INIT;
 		return read_hex(&s, &n->init) && strcmp(s, ".mp4") == 0 ? 0 : UV_EINVAL;
 	}
+	if (*s == 't')
+		return parse_time(n, s + 1);
 	if (!read_decimal(&s, &n->number) || *s++ != '.')
 		return UV_EINVAL;
 	if (strcmp(s, "m4s") == 0 || strcmp(s, "ts") == 0) {
@@ -86,6 +98,9 @@ void segment_name_print(const struct segment_name *n, char out[SEGMENT_NAME_MAX]
 		break;
 	case NAME_TS:
 		snprintf(at, room, "%" PRIu64 ".ts", n->number);
+		break;
+	case NAME_TIME:
+		snprintf(at, room, "t%" PRId64 ".m4s", n->time);
 		break;
 	}
 }

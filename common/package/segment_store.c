@@ -121,8 +121,7 @@ static int insert(struct segment_track *t, size_t at, struct segment *s) {
 	return 0;
 }
 
-/* Until the next mark comes, a segment is thought to be as long as the one before it. */
-static int64_t expected_us(const struct segment_track *t, size_t at) {
+int64_t segment_track_length_us(const struct segment_track *t, size_t at) {
 	if (at > 0 && t->items[at - 1]->state == SEGMENT_COMPLETE)
 		return segment_length_us(t->items[at - 1]);
 	return (int64_t)segment_store_target_ms(t->store) * 1000;
@@ -179,7 +178,7 @@ static int insert_new(struct segment_track *t, size_t at, const struct segment_b
 		free(s);
 		return err;
 	}
-	s->end_us = s->start_us + expected_us(t, at);
+	s->end_us = s->start_us + segment_track_length_us(t, at);
 	segment_note_run(s, at ? t->items[at - 1] : NULL, false);
 	*out = s;
 	return 0;

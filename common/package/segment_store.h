@@ -57,6 +57,9 @@ struct segment_range segment_track_range(const struct segment_track *t);
 /* Whether the newest Tracks still have it; a track that went away is listed until its segments have had their time. */
 bool segment_track_current(const struct segment_track *t);
 
+/* Ticks: where the segment behind items[at] is expected to begin, if items[at] is as long as the one before it. */
+int64_t segment_track_expected(const struct segment_track *t, size_t at);
+
 /* The newest Tracks revision, for TARGETDURATION; NULL before the first mark. */
 const struct tracks *segment_store_tracks(const struct segment_store *s);
 
@@ -82,8 +85,18 @@ struct segment_reply {
 	bool is_init;
 };
 
-/* What a URL names. A segment is WAIT while it is open, a part while it is the next of an open segment, or the first of
- * the next segment. `track` may be PACKAGE_TS for NAME_TS. UV_ENOMEM is told as SEGMENT_WAIT would be wrong: NONE. */
+/* Which segment a NAME_TIME stands for: HERE, and the name is its NAME_SEGMENT from then on; WAIT, NONE as below. Other
+ * names are HERE as they are.
+ *
+ * It is the segment that begins at that time. Where none does, it may be one that was announced before it began, as
+ * long as the one before it: that one if the time was expected of it, also when it began earlier, or later than the
+ * time. It is a guess (`*guessed`: send no-store) while another may yet begin at that very moment. */
+enum segment_answer segment_store_resolve(const struct segment_store *s, const char *track, struct segment_name *name,
+                                          bool *guessed);
+
+/* What a URL names; not a NAME_TIME (NONE): resolve it first. A segment is WAIT while it is open, a part while it is
+ * the next of an open segment, or the first of the next segment. `track` may be PACKAGE_TS for NAME_TS. UV_ENOMEM is
+ * told as SEGMENT_WAIT would be wrong: NONE. */
 enum segment_answer segment_store_ask(struct segment_store *s, const char *track, const struct segment_name *name,
                                       struct segment_reply *out);
 

@@ -37,5 +37,8 @@ struct segment_period *segment_period_get(struct segment_store *s, const struct 
 /* One user less; nulls. */
 void segment_period_put(struct segment_period **p);
 
+/* µs that items[at] is thought to last until the next mark comes: as long as the one before it. */
+int64_t segment_track_length_us(const struct segment_track *t, size_t at);
+
 /* A target duration in ms, or what is usual before it is known. */
 uint32_t segment_store_target_ms(const struct segment_store *s);

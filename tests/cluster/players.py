@@ -19,6 +19,7 @@ from witness import Cursor, Steps
 
 NS = {"d": "urn:mpeg:dash:schema:mpd:2011"}
 TFDT = re.compile(rb"tfdt([\x00\x01])\0\0\0(.{8})", re.S)
+ROUNDING = 0.001  # seconds: times are added up from parts that change
 SHORTEST_FRAME = 0.01  # seconds
 PAUSE = 0.1  # after an answer that was none
 PATIENCE, BLOCKED_PATIENCE = 4, 20  # seconds for an answer
@@ -284,19 +285,19 @@ class DashTrack(Track):
             if len(whole) < 3:
                 self.player.stopping.wait(PAUSE)
                 return
-            self.newest = whole[-3][0] - 1
+            self.newest = whole[-4][0] if len(whole) > 3 else 0
             self._begin(sum(seconds for _, seconds, _, _ in whole[-3:]))
-        news = [one for one in whole if one[0] > self.newest]
-        for number, seconds, init, uri in news:
+        news = [one for one in whole if one[0] > self.newest + ROUNDING]
+        for start, seconds, init, uri in news:
             self._initialise(init)
             if not self._take(uri, seconds):
                 return
-            self.newest = number
+            self.newest = start
         self.ended = static
         self.player.stopping.wait(0.25)
 
     def _segments(self, mpd, now):
-        """[(number, seconds, initialisation, URI)] of what is over in all periods."""
+        """[(wall time of its beginning, seconds, initialisation, URI)] of what is over in all periods."""
         found = []
         begins = moment(mpd.get("availabilityStartTime"))
         for period in mpd.iterfind("d:Period", NS):
@@ -304,7 +305,7 @@ class DashTrack(Track):
                 if one.get("contentType") == self.kind:
                     found += self._of_set(one, begins + seconds_of(period.get("start", "PT0S")), now)
         if found:
-            self.steps.see("the newest segment's number", found[-1][0], self.player.slack)
+            self.steps.see("the newest segment's time", found[-1][0], self.player.slack * found[-1][1])
         return found
 
     @property
@@ -315,22 +316,21 @@ class DashTrack(Track):
         representation = adaptation_set.find("d:Representation", NS)
         template = representation.find("d:SegmentTemplate", NS)
         template = template if template is not None else adaptation_set.find("d:SegmentTemplate", NS)
-        scale, number = int(template.get("timescale", 1)), int(template.get("startNumber", 1))
+        scale = int(template.get("timescale", 1))
         at = -int(template.get("presentationTimeOffset", 0))
         offset = at
         init, media = (template.get(key).replace("$RepresentationID$", representation.get("id"))
                        for key in ("initialization", "media"))
         for step in template.find("d:SegmentTimeline", NS):
-            number = int(step.get("n", number))
             at = int(step.get("t")) + offset if step.get("t") else at
             for _ in range(int(step.get("r", 0)) + 1):
-                uri = media.replace("$Number$", str(number))
+                begin, ticks = begins + at / scale, at - offset
+                uri = media.replace("$Time$", str(ticks))
                 path = urlsplit(urljoin(self.path, uri)).path
                 at += int(step.get("d"))
                 if begins + at / scale <= now:
-                    self.witness.segment(self.who, path.split("/")[3], number, path)
-                    yield number, int(step.get("d")) / scale, init, uri
-                number += 1
+                    self.witness.segment(self.who, path.split("/")[3], f"at {ticks}", path)
+                    yield begin, int(step.get("d")) / scale, init, uri
 
 
 class Player:

@@ -51,9 +51,10 @@ def codecs(url):
     return {stream["codec_name"] for stream in ffprobe_json(url)["streams"]}
 
 
-def decode_complaints(url, seconds, timeout=30):
-    """What ffmpeg says at level "error" or above when it decodes `seconds` of a live URL; "" when all is well."""
-    result = subprocess.run([*FFMPEG, "-v", "error", "-i", url, "-t", str(seconds), "-f", "null", "-"],
+def decode_complaints(url, seconds, timeout=30, also=()):
+    """What ffmpeg says at level "error" or above when it decodes `seconds` of a live URL; "" when all is well. `also`: another
+    output beside."""
+    result = subprocess.run([*FFMPEG, "-v", "error", "-i", url, "-t", str(seconds), "-f", "null", "-", *map(str, also)],
                             capture_output=True, text=True, timeout=timeout * SLOW, check=False)
     return result.stderr if result.returncode == 0 else f"status {result.returncode}: {result.stderr}"
 

@@ -123,7 +123,8 @@ def test_what_is_not_there_is_a_404_with_a_reason(live):
     made, player, tracks = live
     playlist = player.media(tracks["v"])
     epoch = playlist.segments[-1].uri.split("/")[0]
-    for path in ("/live/cam1/x/index.m3u8", f"/live/cam1/v/{epoch}/1.m4s", f"/live/cam1/v/{epoch}/init-00000000.mp4",
+    for path in ("/live/cam1/x/index.m3u8", f"/live/cam1/v/{epoch}/1.m4s", f"/live/cam1/v/{epoch}/t1.m4s",
+                 f"/live/cam1/v/{epoch}/t9223372036854775807.m4s", f"/live/cam1/v/{epoch}/init-00000000.mp4",
                  f"/live/cam1/v/{epoch}/abc", "/live/cam1/v/1/1.m4s", "/live/cam1/../x/index.m3u8"):
         answer = player.get(path)
         assert answer.status in (400, 404), (path, answer.status)

@@ -161,6 +161,19 @@ static void check_ranges(const struct segment_store *s) {
 	}
 }
 
+/* A time at or near a segment's, or any: what begins there is what it names. */
+static void resolve(struct run *r, const char *track, struct segment_name *n) {
+	const struct segment_track *t = segment_store_track(r->store, track);
+	const struct segment *s = t && t->count ? t->items[n->part % t->count] : NULL;
+	bool guessed;
+	if (__builtin_add_overflow(s ? s->start : next_wide(&r->script), (int64_t)(int8_t)n->number, &n->time))
+		n->time = 0;
+	if (segment_store_resolve(r->store, track, n, &guessed) != SEGMENT_HERE)
+		return;
+	const struct segment *found = segment_store_find(r->store, track, n->epoch, n->number);
+	assert(n->kind == NAME_SEGMENT && found && (!guessed || found->start < n->time));
+}
+
 static void look(struct run *r, uint8_t op) {
 	static const char *const names[] = {"v", "a", PACKAGE_TS, "b"};
 	const char *track = names[op >> 3 & 3];
@@ -174,11 +187,13 @@ static void look(struct run *r, uint8_t op) {
 	hls_ts_write(r->store, &hls, &b);
 	dash_write(r->store, &dash, &b);
 	buffer_fini(&b);
-	struct segment_name n = {.kind = NAME_SEGMENT + next(&r->script) % 3,
+	struct segment_name n = {.kind = NAME_SEGMENT + next(&r->script) % 4,
 	                         .epoch = r->epoch,
 	                         .number = r->number + (uint64_t)(int8_t)next(&r->script),
 	                         .part = next(&r->script)};
 	struct segment_reply reply;
+	if (n.kind == NAME_TIME)
+		resolve(r, track, &n);
 	if (segment_store_ask(r->store, track, &n, &reply) == SEGMENT_HERE)
 		assert(reply.runs && reply.runs->size);
 	runs_unref(&reply.runs);

@@ -50,6 +50,20 @@ struct playlist {
 	bool blocks, ended, independent;
 };
 
+/* Of fMP4 by its time, of TS by its number. */
+static void read_uri(struct playlist *p, const char *line) {
+	struct listed *s = &p->open;
+	uint64_t number = p->media_sequence + p->skipped + p->count;
+	int64_t time;
+	if (sscanf(line, "%lu/t%ld.m4s", &s->epoch, &time) == 2)
+		s->number = number;
+	else
+		cr_assert_eq(sscanf(line, "%lu/%lu.ts", &s->epoch, &s->number), 2, "%s", line);
+	cr_assert_eq(s->number, number, "segments are not numbered as they are listed");
+	p->items[p->count++] = *s;
+	*s = (struct listed){0};
+}
+
 /* A tag, or a URI, in order; unknown lines fail the test. */
 static void read_line(struct playlist *p, char *line) {
 	struct listed *s = p->count < 64 ? &p->open : NULL;
@@ -70,11 +84,7 @@ static void read_line(struct playlist *p, char *line) {
 	} else if (sscanf(line, "#EXTINF:%lf,", &s->extinf) == 1) {
 		cr_assert_leq(round(s->extinf), p->target, "%s", line);
 	} else if (line[0] != '#') {
-		uint64_t number = p->media_sequence + p->skipped + p->count;
-		cr_assert_eq(sscanf(line, "%lu/%lu.", &s->epoch, &s->number), 2, "%s", line);
-		cr_assert_eq(s->number, number, "segments are not numbered as they are listed");
-		p->items[p->count++] = *s;
-		*s = (struct listed){0};
+		read_uri(p, line);
 	} else if (strcmp(line, "#EXT-X-DISCONTINUITY") == 0) {
 		s->discontinuities++;
 	} else if (strcmp(line, "#EXT-X-GAP") == 0) {

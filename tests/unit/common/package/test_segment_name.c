@@ -10,9 +10,15 @@ Test(segment_name, what_is_printed_is_read_back) {
 	    {.kind = NAME_SEGMENT, .epoch = 1, .number = 0},
 	    {.kind = NAME_PART, .epoch = UINT64_MAX, .number = UINT64_MAX, .part = 199},
 	    {.kind = NAME_TS, .epoch = 3, .number = 42},
+	    {.kind = NAME_TIME, .epoch = 3, .time = 0},
+	    {.kind = NAME_TIME, .epoch = UINT64_MAX, .time = INT64_MAX},
 	};
-	static const char *const texts[] = {"17/init-00c0ffee.mp4", "1/0.m4s",
-	                                    "18446744073709551615/18446744073709551615.199.m4s", "3/42.ts"};
+	static const char *const texts[] = {"17/init-00c0ffee.mp4",
+	                                    "1/0.m4s",
+	                                    "18446744073709551615/18446744073709551615.199.m4s",
+	                                    "3/42.ts",
+	                                    "3/t0.m4s",
+	                                    "18446744073709551615/t9223372036854775807.m4s"};
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		char text[SEGMENT_NAME_MAX];
 		struct segment_name n;
@@ -24,6 +30,7 @@ Test(segment_name, what_is_printed_is_read_back) {
 		cr_assert_eq(n.kind, names[i].kind);
 		cr_assert_eq(n.epoch, names[i].epoch);
 		cr_assert_eq(n.number, names[i].number);
+		cr_assert_eq(n.time, names[i].time);
 		cr_assert_eq(n.part, names[i].part);
 		cr_assert_eq(n.init, names[i].init);
 	}
@@ -45,6 +52,14 @@ Test(segment_name, a_thing_has_no_second_name) {
 	                                    "-1.m4s",
 	                                    "1..m4s",
 	                                    "18446744073709551616.m4s",
+	                                    "t.m4s",
+	                                    "t01.m4s",
+	                                    "t-1.m4s",
+	                                    "T1.m4s",
+	                                    "t1.ts",
+	                                    "t1.0.m4s",
+	                                    "t1.mp4",
+	                                    "t9223372036854775808.m4s",
 	                                    "init-1.mp4",
 	                                    "init-.mp4",
 	                                    "init-00C0FFEE.mp4",

@@ -153,3 +153,123 @@ Test(segment_store, tracks_that_are_gone_are_forgotten_with_their_segments) {
 	cr_assert_null(segment_store_track(store, "a"));
 	cr_assert_eq(segment_store_usage(store).segments, WINDOW + 1);
 }
+
+/* --- by time --- */
+
+static enum segment_answer resolve_of(uint64_t epoch, const char *track, int64_t time, uint64_t *number,
+                                      bool *guessed) {
+	struct segment_name n = {.kind = NAME_TIME, .epoch = epoch, .time = time};
+	enum segment_answer a = segment_store_resolve(store, track, &n, guessed);
+	cr_assert_eq(n.kind, a == SEGMENT_HERE ? NAME_SEGMENT : NAME_TIME);
+	*number = n.number;
+	return a;
+}
+
+/* 0: it is waited for; UINT64_MAX: there is none. */
+static uint64_t exactly_at(const char *track, int64_t time) {
+	bool guessed;
+	uint64_t number;
+	enum segment_answer a = resolve_of(100, track, time, &number, &guessed);
+	cr_assert_not(guessed);
+	return a == SEGMENT_HERE ? number : a == SEGMENT_WAIT ? 0 : UINT64_MAX;
+}
+
+static uint64_t found_at(int64_t time, bool *guessed) {
+	uint64_t number;
+	cr_assert_eq(resolve_of(100, "v", time, &number, guessed), SEGMENT_HERE);
+	return number;
+}
+
+Test(segment_store, a_segment_is_found_by_the_time_at_which_it_begins) {
+	push_range(packager, &sim, 0, sim.count);
+	for (const struct segment_track *t = NULL; (t = segment_store_next(store, t));) {
+		for (size_t i = 0; i < t->count; i++) {
+			cr_assert_eq(exactly_at(t->name, t->items[i]->start), t->items[i]->number);
+			cr_assert_eq(exactly_at(t->name, t->items[i]->start + 1), UINT64_MAX);
+			cr_assert_eq(exactly_at(t->name, t->items[i]->start + t->items[i]->info->timescale / 2), UINT64_MAX);
+		}
+	}
+	int64_t start = newest("v")->start;
+	cr_assert_eq(exactly_at("v", 0), UINT64_MAX);
+	cr_assert_eq(exactly_at("v", INT64_MAX), UINT64_MAX);
+	bool guessed;
+	uint64_t number;
+	cr_assert_eq(resolve_of(99, "v", start, &number, &guessed), SEGMENT_NONE);
+	cr_assert_eq(resolve_of(200, "v", start + 180000, &number, &guessed), SEGMENT_WAIT, "another edge may be ahead");
+	cr_assert_eq(resolve_of(100, "x", start, &number, &guessed), SEGMENT_NONE);
+}
+
+Test(segment_store, what_is_expected_is_waited_for_and_comes_by_that_name) {
+	size_t mark = simulation_mark(&sim, 0, 6), next = simulation_mark(&sim, mark + 1, 0);
+	push_range(packager, &sim, 0, mark + 40);
+	const char *const names[] = {"v", "a"};
+	int64_t expected[2];
+	for (size_t i = 0; i < 2; i++) {
+		const struct segment_track *t = segment_store_track(store, names[i]);
+		expected[i] = segment_track_expected(t, t->count - 1);
+		cr_assert_eq(exactly_at(names[i], expected[i]), 0);
+		cr_assert_eq(exactly_at(names[i], expected[i] + 100 * t->items[0]->info->timescale), UINT64_MAX);
+	}
+	push_range(packager, &sim, mark + 40, next + 40);
+	for (size_t i = 0; i < 2; i++)
+		cr_assert_eq(exactly_at(names[i], expected[i]), sim.entries[next]->mark.number);
+	simulation_end(&sim);
+	push_range(packager, &sim, next + 40, sim.count);
+	const struct segment_track *t = segment_store_track(store, "v");
+	cr_assert_eq(exactly_at("v", segment_track_expected(t, t->count - 1)), UINT64_MAX,
+	             "after the end nothing is waited for");
+}
+
+/* Pictures come late, or an encoder makes a keyframe out of turn: who was told of another time is given what there is.
+ */
+Test(segment_store, a_segment_that_begins_otherwise_is_found_by_the_time_that_was_expected) {
+	simulation_fini(&sim);
+	simulation_init(&sim, 3);
+	simulation_publish(&sim, 100, &(struct encoder){.seconds = 60, .fps = 30, .gop_s = 1.3, .irregular = true});
+	push_range(packager, &sim, 0, sim.count);
+	const struct segment_track *t = segment_store_track(store, "v");
+	unsigned early = 0, late = 0;
+	bool guessed;
+	for (size_t i = 1; i + 1 < t->count; i++) {
+		int64_t expected = segment_track_expected(t, i), begins = t->items[i + 1]->start;
+		if (expected == begins)
+			continue;
+		cr_assert_eq(found_at(expected, &guessed), t->items[i + 1]->number);
+		/* Where none can begin any more it is no guess. */
+		cr_assert_eq(guessed, expected >= begins + t->items[i + 1]->samples[0].duration);
+		if (expected < begins) {
+			late++;
+			cr_assert_eq(found_at(begins - 1, &guessed), t->items[i + 1]->number);
+			cr_assert_not(guessed);
+			cr_assert_eq(exactly_at("v", expected - 1), UINT64_MAX);
+		} else {
+			early++;
+			cr_assert_eq(exactly_at("v", begins - 1), UINT64_MAX);
+		}
+	}
+	cr_assert(early && late, "%u came early, %u late", early, late);
+}
+
+Test(segment_store, what_was_expected_of_an_epoch_that_broke_off_is_not_the_next_ones) {
+	push_range(packager, &sim, 0, sim.count);
+	const struct segment_track *t = segment_store_track(store, "v");
+	int64_t expected = segment_track_expected(t, t->count - 1);
+	cr_assert_eq(exactly_at("v", expected), 0);
+	size_t from = sim.count;
+	simulation_publish(&sim, 200, &(struct encoder){.seconds = 6, .fps = 30, .gop_s = 1, .audio_rate = 48000});
+	push_range(packager, &sim, from, sim.count);
+	cr_assert_eq(exactly_at("v", expected), UINT64_MAX);
+	const struct segment *s = t->items[t->count - 2];
+	bool guessed;
+	uint64_t number;
+	cr_assert_eq(resolve_of(200, "v", s->start, &number, &guessed), SEGMENT_HERE);
+	cr_assert_eq(number, s->number);
+}
+
+Test(segment_store, a_segment_with_a_hole_is_waited_for_by_its_time_too) {
+	size_t mark = simulation_mark(&sim, 0, 6);
+	push_range(packager, &sim, 0, mark + 40);
+	int64_t start = newest("v")->start;
+	packager_hole(packager);
+	cr_assert_eq(exactly_at("v", start), 0);
+}
