@@ -92,6 +92,64 @@ def test_an_edge_that_drains_sends_its_players_elsewhere(two, children):
     assert first.child.wait(40) == 0
 
 
+def steering(edge, key=""):
+    return web.request(edge.http_port, f"{STEERING}?session={key}" if key else STEERING, timeout=20).json()
+
+
+def bases(edge):
+    """{pathway: address} of the MPD."""
+    mpd = ET.fromstring(web.request(edge.http_port, MANIFEST, timeout=20).body)
+    return {one.get("serviceLocation"): one.text for one in mpd.findall(f"{MPD}BaseURL")}
+
+
+@pytest.fixture
+def mapped(redis_cluster, encoder):
+    """Two edges that know each other by the map alone."""
+    made = redis_cluster(origins=1, origin={"package.segment": "1s", "package.part": "200ms"},
+                         edge={"edge.steering": "true", "node.region": "near"})
+    encoder(made.origins[0].rtmp_port)
+    return made
+
+
+def test_edges_are_found_in_the_map(mapped):
+    first, second = mapped.edges
+    text = web.request(first.http_port, INDEX, timeout=20).text()
+    variant, = lines(text, "#EXT-X-STREAM-INF")
+    wait_until(lambda: steering(first)["PATHWAY-PRIORITY"] == ["edge1", "edge2"], 10, "each other")
+    clone, = steering(first)["PATHWAY-CLONES"]
+    assert clone["ID"] == "edge2" and variant["PATHWAY-ID"] == "edge1"
+    there = clone["URI-REPLACEMENT"]["PER-VARIANT-URIS"][variant["STABLE-VARIANT-ID"]]
+    assert there.startswith(f"http://127.0.0.1:{second.http_port}/live/cam1/v/")
+    playlist = hls.Player(second).media(there.partition(str(second.http_port))[2])
+    assert playlist.segments or playlist.open_parts
+    wait_until(lambda: bases(first) == {"edge1": "./", "edge2": f"http://127.0.0.1:{second.http_port}/live/cam1/"}, 10,
+               "the MPD is written anew")
+    assert steering(second)["PATHWAY-PRIORITY"] == ["edge2", "edge1"]
+
+
+def test_the_map_says_who_comes_who_drains_and_who_is_gone(mapped, nodes, children):
+    first, second = mapped.edges
+    others = {name: nodes("edge", {**second.settings, "node.region": region}, name=name).start()
+              for name, region in (("remote", "far"), ("third", "near"))}
+    wait_until(lambda: len(steering(first)["PATHWAY-PRIORITY"]) == 4, 10, "all are listed")
+    ranked = steering(first)["PATHWAY-PRIORITY"]
+    assert ranked[0] == "edge1" and sorted(ranked[1:3]) == ["edge2", "third"] and ranked[3] == "remote", "those of its region first"
+    seconds = {steering(first, f"{key:032x}")["PATHWAY-PRIORITY"][1] for key in range(16)}
+    assert seconds == {"edge2", "third"}, "a dead edge's players spread"
+    children.start("viewer", ["curl", "-s", "-o", "/dev/null", second.flv()])  # by whom the edge does not end at once
+    second.wait_metric('weir_viewers{protocol="flv"}', 1, 20)
+    assert web.request(second.http_port, "/api/v1/drain", "POST", body=b'{"seconds": 20}').status in (200, 202)
+    second.ended = True
+    wait_until(lambda: steering(first)["PATHWAY-PRIORITY"] == ["edge1", "third", "remote", "edge2"], 10, "who drains stands last")
+    others["third"].kill()
+    wait_until(lambda: "third" not in steering(first)["PATHWAY-PRIORITY"], 20, "who is gone is forgotten")
+    wait_until(lambda: "third" not in bases(first), 10, "by the MPD too")
+    assert [one["ID"] for one in steering(first)["PATHWAY-CLONES"]] == steering(first)["PATHWAY-PRIORITY"][1:]
+    assert second.child.wait(40) == 0
+    mapped.redis.stop()
+    assert steering(first)["PATHWAY-PRIORITY"][0] == "edge1" and steering(first)["PATHWAY-CLONES"], "Redis may be away"
+
+
 def test_who_waits_for_a_stream_is_steered_once_it_is_there(two):
     answer = web.request(two.edge.http_port, "/live/nobody/steering.json", timeout=30)
     assert answer.status == 404 and answer.json()["error"]["code"] == "stream_not_found"
