@@ -15,7 +15,7 @@ struct walks {
 };
 
 static bool is_listed(const struct segment *s, bool low_latency) {
-	return s->state != SEGMENT_OPEN || (low_latency && s->part_count);
+	return s->state != SEGMENT_OPEN || (low_latency && s->begun);
 }
 
 static void begin_walks(struct walks *w, const struct segment_store *s, bool low_latency) {

@@ -282,8 +282,11 @@ void lane_place(struct packager *p, struct package_lane *l, struct entry *frame)
 	for (; crossed; crossed--)
 		lane_advance(p, l);
 	l->seen = true;
-	if (l->open)
-		l->last = entry_ref(frame);
+	if (!l->open)
+		return;
+	if (!l->open->begun)
+		segment_begins(l->open, &frame->frame);
+	l->last = entry_ref(frame);
 }
 
 void lane_catch_up(struct packager *p, struct package_lane *l, uint64_t index) {

@@ -22,14 +22,18 @@ void segment_account(struct segment *s, size_t bytes) {
 	s->track->store->bytes += bytes;
 }
 
+void segment_begins(struct segment *s, const struct frame *first) {
+	s->begun = true;
+	s->start = first->pts;
+	s->first_dts = first->dts;
+}
+
 int segment_add_sample(struct segment *s, struct entry *frame, uint32_t duration) {
 	int err = grow((void **)&s->samples, s->sample_count, &s->sample_capacity, sizeof *s->samples);
 	if (err)
 		return err;
-	if (!s->sample_count) {
-		s->start = frame->frame.pts;
-		s->first_dts = frame->frame.dts;
-	}
+	if (!s->sample_count)
+		segment_begins(s, &frame->frame);
 	s->samples[s->sample_count++] = (struct segment_sample){.entry = entry_ref(frame), .duration = duration};
 	s->duration += duration;
 	segment_account(s, sizeof *s->samples);
@@ -77,6 +81,7 @@ void segment_empty(struct segment *s) {
 	s->size = 0;
 	s->duration = 0;
 	s->flags = 0;
+	s->begun = false;
 	s->track->store->bytes -= s->memory;
 	s->memory = 0;
 }

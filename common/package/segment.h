@@ -58,7 +58,8 @@ struct segment {
 	const struct track *info; /* the track in it */
 	int64_t start_us;    /* media time of its mark, of the next (or where the epoch ended): the same for all tracks. */
 	int64_t end_us;      /* Of an open one, where it would end if it lasted as long as the one before it */
-	int64_t start;       /* ticks: its first frame's pts; of a gap, its mark's start */
+	bool begun;          /* its first frame has come */
+	int64_t start;       /* ticks: its first frame's pts; of a gap, and until that comes, its mark's start */
 	int64_t first_dts;   /* ticks */
 	int64_t duration;    /* ticks: its frames' durations so far */
 	uint64_t run_number; /* where in its period its track went from frames to gaps or back last; 0: it never did */

@@ -142,6 +142,9 @@ struct segment_begin {
  * begins empty. */
 int segment_store_open(struct segment_store *s, const struct segment_begin *b, struct segment **out);
 
+/* Its first frame has come: from now on `start` is known. */
+void segment_begins(struct segment *s, const struct frame *first);
+
 /* Adds a sample (a reference of its own) or a part (takes over `runs`, also on failure) to an open segment. */
 int segment_add_sample(struct segment *s, struct entry *frame, uint32_t duration);
 int segment_add_part(struct segment *s, const struct segment_part *part);

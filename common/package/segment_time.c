@@ -5,9 +5,8 @@
 
 #include <stdint.h>
 
-/* Its first frame is known, and with it when it begins. */
 static bool has_begun(const struct segment *s) {
-	return s->sample_count && s->state != SEGMENT_GAP && !(s->flags & SEGMENT_HOLED);
+	return s->begun && s->state != SEGMENT_GAP && !(s->flags & SEGMENT_HOLED);
 }
 
 /* --- what is expected --- */
@@ -114,7 +113,8 @@ enum segment_answer segment_store_resolve(const struct segment_store *s, const c
 	enum segment_answer answer = found ? SEGMENT_HERE : look_around(t, name, &found);
 	if (answer != SEGMENT_HERE)
 		return answer;
-	*guessed = name->time >= add(found->start, found->samples[0].duration);
+	int64_t first = found->sample_count ? found->samples[0].duration : 1;
+	*guessed = name->time >= add(found->start, first);
 	name->kind = NAME_SEGMENT;
 	name->number = found->number;
 	return SEGMENT_HERE;

@@ -117,7 +117,8 @@ static size_t read_timeline(const char *representation, double period_start, str
 	for (const char *s = template; (s = strstr(s, "<S ")) && s < end; s++) {
 		double t = atof(attribute(s, "t")), d = atof(attribute(s, "d"));
 		const char *r = attribute(s, "r");
-		for (int i = 0; i <= (r ? atoi(r) : 0); i++) {
+		int more = r ? atoi(r) : 0;
+		for (int i = 0; i <= more; i++) {
 			cr_assert_lt(n, room);
 			uint64_t number = number_of(template, (int64_t)t);
 			out[n++] = (struct announced){number, period_start + (t - offset) / timescale, d / timescale};
@@ -239,16 +240,19 @@ Test(dash, what_comes_irregularly_is_not_foreseen) {
 	cr_assert_lt(seconds(attribute(strstr(mpd, "<MPD"), "minimumUpdatePeriod")), 1);
 }
 
-Test(dash, an_open_segment_without_a_part_is_not_announced) {
+Test(dash, an_open_segment_is_announced_from_its_first_frame_on) {
 	publish(&usual);
 	struct segment_store *other = segment_store_new(6);
 	struct packager *p = packager_new(other, "source", &told_ops, &told);
+	size_t mark = simulation_mark(&sim, 0, 5);
+	push_range(p, &sim, 0, mark);
+	struct announced before[16], after[16];
+	size_t n = read_timeline(representation(manifest(other, &low), "v"), 0, before, 16);
 	/* A frame behind a mark: its segment has begun, and no part is whole. */
-	push_range(p, &sim, 0, simulation_mark(&sim, 0, 5) + 2);
-	struct announced v[16];
-	const char *mpd = manifest(other, &low);
-	size_t n = read_timeline(representation(mpd, "v"), 0, v, 16);
-	cr_assert_eq(n, 5);
+	push_range(p, &sim, mark, mark + 2);
+	size_t m = read_timeline(representation(manifest(other, &low), "v"), 0, after, 16);
+	cr_assert_eq(m, n + 1);
+	cr_assert_float_eq(after[n - 1].start, before[n - 1].start, 0.002, "the one that was foreseen");
 	packager_free(&p);
 	segment_store_free(&other);
 }
