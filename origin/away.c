@@ -21,6 +21,7 @@ struct away {
 	struct push push;
 	bool passed;    /* samples were passed on */
 	uint64_t epoch; /* of the other origin's claim; 0: not known */
+	struct peer_watch watch;
 	struct timer timer;
 };
 
@@ -32,6 +33,7 @@ static struct away *away_of_link(struct peer_link *l) {
 static void away_free(struct away *a) {
 	registry_forget(a->origin->registry, a);
 	push_end(&a->push);
+	peer_watch_end(&a->watch);
 	peer_link_close(&a->link);
 	timer_stop(&a->timer);
 	seat_take(&a->seat, NULL);
@@ -87,11 +89,12 @@ static void claim_here(struct away *a) {
 	struct shadow shadow = a->shadow;
 	/* Linked still, it has let the encoder go: then the name is free, or it is not. */
 	uint64_t epoch = a->link.upstream ? 0 : a->epoch;
+	bool known_dead = peer_link_refused(&a->link);
 	a->seat = (struct seat){0};
 	a->shadow = (struct shadow){0};
 	away_free(a);
 	i->streams_ops = streams_role_ops(i->streams);
-	ingest_inherit(i, &seat, &shadow, epoch);
+	ingest_inherit(i, &seat, &shadow, epoch, known_dead);
 }
 
 static void retry_soon(struct away *a, uint64_t in_ms) {
@@ -151,6 +154,13 @@ static void on_down(struct peer_link *l) {
 		retry_soon(a, 0);
 }
 
+/* Its process is gone: the name need not wait. */
+static void on_change(struct peer_watch *w) {
+	struct away *a = list_entry(w, struct away, watch);
+	if (a->intake->accepted && a->epoch && peer_link_refused(&a->link))
+		retry_soon(a, 0);
+}
+
 static const struct peer_link_ops link_ops = {.on_up = on_up, .on_down = on_down};
 
 static void on_located(void *context, const struct registry_location *l) {
@@ -189,6 +199,7 @@ bool away_begin(struct origin *o, struct intake *i, struct seat *seat, struct sh
 	a->shadow.whole = true;
 	align_init(&a->nobody, 0);
 	timer_init(&a->timer, o->base.worker, on_due);
+	peer_watch_begin(&a->watch, &o->peers, on_change);
 	i->role = a;
 	i->streams_ops = &away_ops;
 	registry_locate(o->registry, &i->request.name, on_located, a);

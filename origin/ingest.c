@@ -255,7 +255,7 @@ static void claim(struct ingest *g, const struct intake *i) {
 	    /* Of a copy the run is known, but not whether its owner still has a publisher. */
 	    .held = g->run.run || (g->stream->replica && !config->ingest_second),
 	    .gone_epoch = fills ? g->gone_epoch : g->after_epoch,
-	    .gone_ms = fills ? g->gone_ms : OWNER_DEAD_MS,
+	    .gone_ms = fills ? g->gone_ms : g->after_ms,
 	    .stall_ms = config->ingest_stall,
 	    .silent_ms = silent_ms};
 	g->claiming = true;
@@ -328,12 +328,13 @@ void ingest_fill(struct worker *w, const struct stream_name *name, uint64_t epoc
 	slate_begin(&g->slate);
 }
 
-void ingest_inherit(struct intake *i, struct seat *seat, struct shadow *shadow, uint64_t epoch) {
+void ingest_inherit(struct intake *i, struct seat *seat, struct shadow *shadow, uint64_t epoch, bool known_dead) {
 	struct ingest *g = ingest_get(streams_worker(i->streams), &i->request.name);
 	bool map = config_node(streams_config(i->streams))->registry_backend != CONFIG_BACKEND_STATIC;
 	i->role = NULL;
 	if (g && g->standby && !g->holder && !g->candidate && !standby_next(g->standby)) {
 		g->after_epoch = map ? epoch : 0;
+		g->after_ms = known_dead ? 0 : OWNER_DEAD_MS;
 		i->role = g;
 		standby_adopt(g->standby, i, seat, shadow);
 		ingest_reclaim(g, i);

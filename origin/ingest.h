@@ -41,9 +41,9 @@ struct seat;
 struct shadow;
 
 /* A publisher that stood by at another origin (away.h) wants the name here, for that origin is gone as far as can be
- * seen: after its `epoch` (0: not known), if the map agrees. What is kept of it is moved from. Refused, it stands by
- * again. */
-void ingest_inherit(struct intake *i, struct seat *seat, struct shadow *shadow, uint64_t epoch);
+ * seen: after its `epoch` (0: not known), if the map agrees, which need not be asked whether it has heard of that
+ * origin if its process is `known_dead`. What is kept of it is moved from. Refused, it stands by again. */
+void ingest_inherit(struct intake *i, struct seat *seat, struct shadow *shadow, uint64_t epoch, bool known_dead);
 
 /* The stream goes on with its standby. 0, `*aligned` if that is done and seamless; UV_ENOENT: there is no such stream;
  * UV_ENOTSUP: it has no standby; UV_EBUSY: a switch is under way. */

@@ -39,6 +39,7 @@ struct ingest {
 	uint64_t gone_epoch;     /* of another origin, which is dead: the slate claims after it. 0: not so */
 	int64_t gone_ms;
 	uint64_t after_epoch; /* of another origin, which a publisher finds dead that stood by there. 0: not so */
+	int64_t after_ms;     /* the map must not have heard of it for so long */
 	struct timer grace;
 	struct replicas *replicas;                           /* NULL: none are wanted */
 	struct timeline_counts earlier;                      /* of epochs before */

@@ -166,6 +166,13 @@ void peer_link_open(struct peer_link *l, struct peers *p, const char *id, const 
 		link_up(l, peer->upstream);
 }
 
+bool peer_link_refused(const struct peer_link *l) {
+	if (!l->peers)
+		return false;
+	const struct peer *peer = *l->id ? peers_find(l->peers, l->id) : find_address(l->peers, l->address);
+	return peer && peer->upstream && !peer->upstream->up && peer->upstream->refused;
+}
+
 void peer_link_close(struct peer_link *l) {
 	if (!l->peers)
 		return;

@@ -94,6 +94,9 @@ bool peer_unusable(const struct peer *peer);
 void peer_link_open(struct peer_link *l, struct peers *p, const char *id, const char *address,
                     const struct peer_link_ops *ops);
 
+/* The origin's host has answered the last attempt, and nobody listens there: it is not only out of reach. */
+bool peer_link_refused(const struct peer_link *l);
+
 /* Closed already, or all zero, is fine. */
 void peer_link_close(struct peer_link *l);
 

@@ -379,6 +379,7 @@ static void on_read(struct conn *c, const uint8_t *data, size_t size) {
 static void on_connect(struct conn *c, int error) {
 	struct link *l = link_of(c);
 	if (error) {
+		l->refused = error == UV_ECONNREFUSED;
 		link_close(l, uv_strerror(error));
 		return;
 	}

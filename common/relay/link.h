@@ -50,6 +50,7 @@ struct link {
 	void *owner; /* the server, or the upstream */
 	void *serve; /* the serving side's state */
 	bool accepter, ready, closed;
+	bool refused;                   /* nobody listens at its address */
 	bool moved;                     /* it came here from the worker that accepted it */
 	void (*on_here)(struct link *); /* accepter */
 	struct relay_reader reader;

@@ -168,6 +168,7 @@ static void on_closed(struct link *l) {
 	struct upstream *u = l->owner;
 	u->link = NULL;
 	u->up = u->draining = false;
+	u->refused = l->refused;
 	lull_stop(u);
 	snprintf(u->why, sizeof u->why, "%s", l->why);
 	if (!u->told && !u->pool->stopping && !u->is_self)

@@ -35,6 +35,7 @@ struct upstream {
 	bool up;           /* ready for use */
 	bool is_self;      /* its address leads to this node itself: not tried again */
 	bool draining;     /* it said so: others are better */
+	bool refused;      /* nobody listened there at the last attempt: its process is gone */
 	uint64_t backoff_ms;
 	struct timer retry;
 	struct lull lull;

@@ -197,6 +197,8 @@ static void resume_clock(struct timeline *t, const struct timeline_legacy *legac
 	for (size_t i = 0; i < t->lane_count; i++)
 		if (all[i].count)
 			resume_lane(t, &all[i]);
+		else
+			t->lanes[i].lane.begun = false; /* it fell silent long ago, and would begin anew */
 	timeline_lag_reset(t);
 }
 
