@@ -290,6 +290,36 @@ def test_aligned_encoders_at_two_origins_lose_no_frame_when_one_origin_dies(two_
         assert viewer.holes() == []
 
 
+def test_aligned_encoders_at_two_origins_lose_no_frame_when_one_origin_drains(two_origins):
+    (one, two), _, first, second, viewer = two_origins(
+        **{"stream.replicas": 1, "node.drain_notice": "0s", "node.drain_publisher": "300ms"})
+    wait_until(lambda: standby(one)["aligned"], 15, "the two are aligned")
+    wait_until(lambda: second.sent and second.sent[-1] - second.sent[0] > 200, 30, "the other origin has some GOPs")
+    one.terminate()
+    see_until(viewer, second.sent[-1] + 100, "the viewer sees the second encoder")
+    assert viewer.holes() == []
+    assert stream(two)["timeline"]["discontinuities"] == 0
+
+
+def test_an_encoder_that_leaves_before_its_epoch_has_begun_leaves_a_stream_that_waits(two_origins, open_things):
+    (one, two), _, first, second, viewer = two_origins(**{"stream.replicas": 1})
+    wait_until(lambda: standby(one)["aligned"], 15, "the two are aligned")
+    wait_until(lambda: second.sent and second.sent[-1] - second.sent[0] > 200, 30, "the other origin has some GOPs")
+    second.stall()
+    one.kill()
+    two.wait_log("stream goes on without a break", 10)
+    second.close()
+    wait_until(lambda: stream(two)["state"] == "waiting", 10, "the stream waits")
+    newest = viewer.newest()
+    assert newest >= second.sent[-1] and viewer.holes() == []
+    run = stream(two)["run"]
+    third = open_things(ProgramEncoder(two.rtmp_port, first.program, base=99))
+    see_until(viewer, newest + 200, "the viewer sees the third encoder")
+    assert third.sent[0] > newest
+    after = stream(two)
+    assert after["run"] == run and after["timeline"]["discontinuities"] == 1
+
+
 @pytest.mark.parametrize("registry", ["redis", "static"])
 @pytest.mark.parametrize("end, replicas", [("killed", 0), ("hung", 0), ("killed", 1)])
 def test_the_standbys_origin_goes_on_when_the_holders_is(two_origins, clip_tags, end, replicas, registry):
