@@ -119,6 +119,8 @@ static void check_stalled(struct http1 *h) {
 static void on_timer(struct timer *t) {
 	struct http_connection *c = list_entry(t, struct http_connection, timer);
 	struct http1 *h = http1_of(&c->conn);
+	if (h->phase == HTTP1_ANSWERING)
+		return; /* not stopped for each request, for it is only put off by most: its answer starts it anew */
 	if (h->phase == HTTP1_SENDING)
 		check_stalled(h);
 	else if (h->parser.phase != HTTP1_BEFORE || (h->preface && h->preface != HTTP1_PREFACE_DECIDED))
@@ -150,7 +152,6 @@ static void answer_request(struct http1 *h) {
 	char *path = (char *)h->parser.request.target.block->data;
 	char *query = strchr(path, '?');
 	h->phase = HTTP1_ANSWERING;
-	timer_stop(&h->connection.timer);
 	h->keep_alive = h->parser.request.keep_alive;
 	x->body = buffer_slice(&h->parser.request.body);
 	x->method = h->parser.request.method;

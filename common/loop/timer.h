@@ -24,7 +24,8 @@ struct timer {
 
 void timer_init(struct timer *t, struct worker *w, timer_fn on_due);
 
-/* Runs `on_due` once, `delay_ms` from now; a running timer is set anew. 0, or UV_ENOMEM (the timer does not run). */
+/* Runs `on_due` once, `delay_ms` from now; a running timer is set anew, which costs next to nothing where that puts it
+ * off. 0, or UV_ENOMEM (the timer does not run). */
 int timer_start(struct timer *t, uint64_t delay_ms);
 
 /* Forgets it. Not running is fine. */
@@ -34,8 +35,18 @@ static inline bool timer_running(const struct timer *t) {
 	return t->slot != 0;
 }
 
+/* Where a timer stands: at the moment that it was set to, or at an earlier one if it was put off since. */
+struct timer_place {
+	uint64_t at_ms;
+	struct timer *timer;
+};
+
 /* The heap, embedded in struct worker; for worker.c alone. */
 struct timer_heap {
-	struct timer **items;
+	struct timer_place *items;
 	size_t count, capacity;
 };
+
+/* Runs those that are due at `now_ms`. Their callbacks may set timers that are due at once: such run in the next round,
+ * so that this one ends. */
+void timer_heap_run(struct timer_heap *h, uint64_t now_ms);

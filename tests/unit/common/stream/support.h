@@ -54,11 +54,8 @@ static inline void still_worker_clock_fini(struct worker *w) {
 static inline void still_worker_pass(struct worker *w, uint64_t ms) {
 	for (uint64_t until = w->loop.time + ms; w->loop.time < until;) {
 		w->loop.time++;
-		while (w->timers.count && w->timers.items[0]->due_ms <= w->loop.time) {
-			struct timer *t = w->timers.items[0];
-			timer_stop(t);
-			t->on_due(t);
-		}
+		while (w->timers.count && w->timers.items[0].at_ms <= w->loop.time)
+			timer_heap_run(&w->timers, w->loop.time);
 		still_worker_turn(w);
 	}
 }
