@@ -15,14 +15,14 @@ struct answered {
 
 struct package_ask *package_ask_new(struct worker *asker, const struct package_question *q, package_answer_fn on_answer,
                                     void *context) {
-	struct package_ask *a = calloc(1, sizeof *a);
+	struct package_ask *a = malloc(sizeof *a);
 	if (!a)
 		return NULL;
-	a->question = *q;
-	a->context = context;
-	a->on_answer = on_answer;
-	a->asker = asker;
-	a->home = stream_home(asker, &q->name);
+	*a = (struct package_ask){.question = *q,
+	                          .context = context,
+	                          .on_answer = on_answer,
+	                          .asker = asker,
+	                          .home = stream_home(asker, &q->name)};
 	list_init(&a->node);
 	worker_hold(asker);
 	return a;

@@ -31,7 +31,7 @@ enum package_what {
 	PACKAGE_MEDIA,        /* what a segment's name stands for */
 };
 
-enum { PACKAGE_AGENT_SIZE = 64 };
+enum { PACKAGE_AGENT_SIZE = 64, PACKAGE_ETAG_SIZE = 64 };
 
 /* The code of the refusal of a node that drains. */
 #define PACKAGE_DRAINING "draining"
@@ -61,7 +61,7 @@ struct package_answer {
 	int status; /* 200, or an error that `code` and `message` tell */
 	const char *code, *message;
 	const char *content_type;
-	char etag[64]; /* with its quotes; "": none */
+	char etag[PACKAGE_ETAG_SIZE]; /* with its quotes; "": none */
 	enum package_cache cache;
 	uint32_t target_ms; /* TARGETDURATION, for caching */
 	bool more;          /* the body goes on in further answers; those have slices alone */
@@ -71,7 +71,6 @@ struct package_answer {
 };
 
 struct package_ask;
-struct packaging;
 typedef void (*package_answer_fn)(struct package_ask *, const struct package_answer *);
 
 struct package_ask {
@@ -85,9 +84,8 @@ struct package_ask {
 	struct message sent, dropped;
 
 	/* the home worker's */
-	struct list node;  /* among those that wait */
-	struct timer wait; /* it is answered by then */
-	struct packaging *packaging;
+	struct list node;    /* among those that wait */
+	uint64_t due_ms;     /* in the loop's clock: it is answered by then */
 	uint32_t parts_sent; /* of a segment that grows */
 	bool guessed;        /* its segment was found by a time at which another may yet begin */
 	bool begun;          /* an answer with `more` has gone */

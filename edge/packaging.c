@@ -20,17 +20,6 @@ static void catch_up(struct packaging *p);
 
 /* --- life --- */
 
-static void forget_asks(struct packaging *p, int status, const char *code, const char *message) {
-	while (!list_empty(&p->asks)) {
-		struct package_ask *a = list_entry(p->asks.next, struct package_ask, node);
-		packaging_drop(a);
-		if (a->begun)
-			package_answer(a, &(struct package_answer){.status = 200, .broken = true});
-		else
-			package_answer_error(a, status, code, message);
-	}
-}
-
 static void note_usage(struct packaging *p, struct segment_usage now) {
 	metric_add(M_SEGMENTS, (int64_t)now.segments - (int64_t)p->usage.segments);
 	metric_add(M_SEGMENT_BYTES, (int64_t)now.bytes - (int64_t)p->usage.bytes);
@@ -54,6 +43,7 @@ static void unlist(struct packaging *p) {
 static void packaging_free(struct packaging *p) {
 	unlist(p);
 	timer_stop(&p->sweep);
+	timer_stop(&p->overdue);
 	timer_stop(&p->fetch_again);
 	fetch_end(&p->fetch);
 	cursor_close(&p->cursor);
@@ -68,21 +58,12 @@ static void packaging_free(struct packaging *p) {
 	free(p);
 }
 
-/* Asks are looked at again; each is in the list when it is looked at, so that it may wait on. */
 static void look_again(struct packaging *p) {
-	struct list pending;
 	p->changed = false;
 	packaging_forget_texts(p);
 	note_usage(p, segment_store_usage(p->store));
 	note_irregular(p);
-	list_init(&pending);
-	list_splice(&pending, &p->asks);
-	while (!list_empty(&pending)) {
-		struct package_ask *a = list_entry(pending.next, struct package_ask, node);
-		list_remove(&a->node);
-		list_append(&p->asks, &a->node);
-		packaging_look(p, a);
-	}
+	packaging_look_at_all(p);
 }
 
 /* --- what the packager tells --- */
@@ -128,10 +109,7 @@ static void begin_live(struct packaging *p) {
 		return;
 	p->phase = PACKAGING_LIVE;
 	p->changed = true;
-	/* Who waited for the stream may wait for its first segment as long as anybody. */
-	list_each (node, &p->asks)
-		timer_start(&list_entry(node, struct package_ask, node)->wait,
-		            packaging_patience_ms(p)); /* it runs: no memory */
+	packaging_wait_anew(p);
 }
 
 static void on_fetch_done(struct fetch *f, int status) {
@@ -225,8 +203,6 @@ static void on_ready(struct cursor *c) {
 
 /* --- the stream --- */
 
-static struct packaging *packaging_new(struct edge *e, const struct stream_name *name);
-
 /* Another run of the name begins while this one's segments are still asked for. */
 static struct packaging *succeed(struct packaging *ended) {
 	unlist(ended);
@@ -253,7 +229,7 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	p->store = segment_store_new((uint32_t)p->config->package_window);
 	p->packager = p->store ? packager_new(p->store, RENDITION_SOURCE, &packager_ops, p) : NULL;
 	if (!p->packager) {
-		forget_asks(p, 503, "out_of_memory", "out of memory");
+		packaging_forget_asks(p, 503, "out_of_memory", "out of memory");
 		packaging_free(p);
 		return;
 	}
@@ -286,9 +262,9 @@ static void on_gone(struct mirror_reader *r, int reason) {
 		return;
 	}
 	if (reason == UV_ENOENT || reason == UV_EOF)
-		forget_asks(p, 404, "stream_not_found", "nobody publishes this stream");
+		packaging_forget_asks(p, 404, "stream_not_found", "nobody publishes this stream");
 	else
-		forget_asks(p, 503, "unavailable", uv_strerror(reason));
+		packaging_forget_asks(p, 503, "unavailable", uv_strerror(reason));
 	packaging_free(p);
 }
 
@@ -321,7 +297,7 @@ static void on_sweep(struct timer *t) {
 	timer_start(&p->sweep, SWEEP_MS); /* its slot in the heap is free: this allocates nothing */
 }
 
-static struct packaging *packaging_new(struct edge *e, const struct stream_name *name) {
+struct packaging *packaging_new(struct edge *e, const struct stream_name *name) {
 	struct worker *w = e->base.worker;
 	struct packaging *p = calloc(1, sizeof *p);
 	if (!p)
@@ -334,6 +310,7 @@ static struct packaging *packaging_new(struct edge *e, const struct stream_name 
 	list_init(&p->texts);
 	list_init(&p->ended_node);
 	timer_init(&p->sweep, w, on_sweep);
+	timer_init(&p->overdue, w, packaging_on_overdue);
 	timer_init(&p->fetch_again, w, on_fetch_again);
 	HASH_ADD_STR(e->packagings.table, name.text, p);
 	bool added = HASH_ADDED(hh, p);
@@ -350,80 +327,9 @@ static struct packaging *packaging_new(struct edge *e, const struct stream_name 
 	return p;
 }
 
-/* --- asks --- */
-
-static struct packaging *find(const struct edge *e, const struct stream_name *name) {
-	struct packaging *p;
-	HASH_FIND_STR(e->packagings.table, name->text, p);
-	return p;
-}
-
-static bool has_segment(const struct packaging *p, const struct package_question *q) {
-	struct segment_name n = q->media;
-	bool guessed;
-	return p && p->store && segment_store_resolve(p->store, q->track, &n, &guessed) == SEGMENT_HERE &&
-	       segment_store_find(p->store, q->track, n.epoch, n.number);
-}
-
-/* The one whose run has that segment. */
-static struct packaging *find_with(struct edge *e, const struct package_question *q) {
-	struct packaging *p = find(e, &q->name);
-	if (q->what != PACKAGE_MEDIA || has_segment(p, q))
-		return p;
-	list_each (node, &e->packagings.ended) {
-		struct packaging *old = list_entry(node, struct packaging, ended_node);
-		if (strcmp(old->name.text, q->name.text) == 0 && has_segment(old, q))
-			return old;
-	}
-	return p;
-}
-
-static void on_overdue(struct timer *t) {
-	struct package_ask *a = list_entry(t, struct package_ask, wait);
-	packaging_overdue(a->packaging, a);
-}
-
-/* Whoever comes after the end may want the next run. */
-static void watch_for_next(struct packaging *p) {
+void packaging_watch_for_next(struct packaging *p) {
 	if (!p->reader.mirror)
 		mirror_open(&p->reader, p->worker, &p->name, RENDITION_SOURCE, NULL, MIRROR_WAIT, &reader_ops);
-}
-
-/* A node that drains answers those who watch already, here or (a balancer may be late) elsewhere, and no new ones; and
- * tells everybody where else to go. */
-static bool is_refused(const struct edge *e, const struct packaging *p, const struct package_question *q) {
-	bool is_new = q->what != PACKAGE_MEDIA && q->what != PACKAGE_STEERING && !q->session[0];
-	return e->base.http.draining && is_new && !(p && http_sessions_known(&p->sessions, q));
-}
-
-void packaging_take(struct package_ask *a) {
-	struct edge *e = edge_of(a->home);
-	struct packaging *p = worker_stopping(a->home) ? NULL : find_with(e, &a->question);
-	timer_init(&a->wait, a->home, on_overdue);
-	a->packaging = NULL;
-	if (is_refused(e, p, &a->question)) {
-		package_answer_error(a, 503, PACKAGE_DRAINING, "the node is draining: ask again");
-		return;
-	}
-	if (!p && !worker_stopping(a->home))
-		p = packaging_new(e, &a->question.name);
-	a->packaging = p;
-	if (!p || timer_start(&a->wait, packaging_patience_ms(p))) {
-		a->packaging = NULL;
-		package_answer_error(a, 503, "unavailable", p ? "out of memory" : "the node is stopping, or out of memory");
-		return;
-	}
-	list_append(&p->asks, &a->node);
-	p->asked_ms = worker_now_ms(p->worker);
-	if (p->phase == PACKAGING_ENDED)
-		watch_for_next(p);
-	packaging_look(p, a);
-}
-
-void packaging_drop(struct package_ask *a) {
-	timer_stop(&a->wait);
-	list_remove(&a->node);
-	a->packaging = NULL;
 }
 
 /* --- all of a worker --- */
@@ -437,11 +343,11 @@ void packagings_stop(struct edge *e) {
 	struct packaging *p, *next;
 	while (!list_empty(&e->packagings.ended)) {
 		p = list_entry(e->packagings.ended.next, struct packaging, ended_node);
-		forget_asks(p, 503, "stopping", "the node is stopping");
+		packaging_forget_asks(p, 503, "stopping", "the node is stopping");
 		packaging_free(p);
 	}
 	HASH_ITER(hh, e->packagings.table, p, next) {
-		forget_asks(p, 503, "stopping", "the node is stopping");
+		packaging_forget_asks(p, 503, "stopping", "the node is stopping");
 		packaging_free(p);
 	}
 }

@@ -72,7 +72,7 @@ static const struct packaging_text *text_find(const struct packaging *p, const s
 }
 
 /* Takes over the reference. Without memory it is made anew for the next who asks. */
-static void text_keep(struct packaging *p, const struct package_question *q, struct bytes *bytes, uint64_t hash) {
+static void text_keep(struct packaging *p, const struct package_question *q, struct bytes *bytes, const char *etag) {
 	struct packaging_text *t = calloc(1, sizeof *t);
 	if (!t) {
 		bytes_unref(&bytes);
@@ -82,7 +82,7 @@ static void text_keep(struct packaging *p, const struct package_question *q, str
 	t->skip = q->reload.skip;
 	memcpy(t->track, q->track, sizeof t->track);
 	t->bytes = bytes;
-	t->hash = hash;
+	memcpy(t->etag, etag, sizeof t->etag);
 	list_append(&p->texts, &t->node);
 }
 
@@ -101,8 +101,9 @@ static int write_text(struct packaging *p, const struct package_question *q, str
 	return hls_media_write(p->store, q->track, &hls, out);
 }
 
-static uint64_t hash_of(const struct bytes *text) {
-	return name_hash((const char *)text->data, text->size);
+static void write_etag(char out[PACKAGE_ETAG_SIZE], const struct bytes *text) {
+	snprintf(out, PACKAGE_ETAG_SIZE, "\"%016llx\"",
+	         (unsigned long long)name_hash((const char *)text->data, text->size));
 }
 
 static const char *type_of(enum package_what what) {
@@ -111,7 +112,7 @@ static const char *type_of(enum package_what what) {
 	return what == PACKAGE_MANIFEST ? "application/dash+xml" : "application/vnd.apple.mpegurl";
 }
 
-static void answer_text(struct packaging *p, struct package_ask *a, struct bytes *text, uint64_t hash,
+static void answer_text(struct packaging *p, struct package_ask *a, struct bytes *text, const char *etag,
                         enum package_cache cache) {
 	struct conn_slice slice = {text->data, text->size, text};
 	struct package_answer answer = {.status = 200,
@@ -120,7 +121,7 @@ static void answer_text(struct packaging *p, struct package_ask *a, struct bytes
 	                                .target_ms = target_ms(p),
 	                                .slices = &slice,
 	                                .count = 1};
-	snprintf(answer.etag, sizeof answer.etag, "\"%016llx\"", (unsigned long long)hash);
+	memcpy(answer.etag, etag, sizeof answer.etag);
 	finish(p, a, &answer);
 }
 
@@ -143,34 +144,45 @@ static bool answer_error(struct packaging *p, struct package_ask *a, int error) 
 
 void packaging_answer_text(struct packaging *p, struct package_ask *a, struct bytes *text, int error,
                            enum package_cache cache) {
-	if (text)
-		answer_text(p, a, text, hash_of(text), cache);
-	else
+	char etag[PACKAGE_ETAG_SIZE];
+	if (text) {
+		write_etag(etag, text);
+		answer_text(p, a, text, etag, cache);
+	} else {
 		answer_error(p, a, error ? error : UV_ENOMEM);
+	}
 	bytes_unref(&text);
 }
 
-static void look_at_text(struct packaging *p, struct package_ask *a, enum package_cache cache) {
-	const struct package_question *q = &a->question;
-	const struct packaging_text *known = text_find(p, q);
-	uint64_t hash = known ? known->hash : 0;
-	struct bytes *text =
-	    known ? bytes_ref(known->bytes) : NULL; /* an answer may lead to the next ask, and that to news */
+/* Writes it for the ask, and keeps it for the next ones. NULL: the ask is answered with why not, or waits. */
+static struct bytes *make_text(struct packaging *p, struct package_ask *a, char etag[PACKAGE_ETAG_SIZE]) {
+	struct buffer b;
+	buffer_init(&b, 0);
+	segment_store_publish(p->store);
+	int err = write_text(p, &a->question, &b);
+	struct bytes *text = err ? NULL : buffer_take(&b);
+	buffer_fini(&b);
 	if (!text) {
-		struct buffer b;
-		buffer_init(&b, 0);
-		segment_store_publish(p->store);
-		int err = write_text(p, q, &b);
-		text = err ? NULL : buffer_take(&b);
-		buffer_fini(&b);
-		if (!text) {
-			answer_error(p, a, err ? err : UV_ENOMEM);
-			return;
-		}
-		hash = hash_of(text);
-		text_keep(p, q, bytes_ref(text), hash);
+		answer_error(p, a, err ? err : UV_ENOMEM);
+		return NULL;
 	}
-	answer_text(p, a, text, hash, cache);
+	write_etag(etag, text);
+	text_keep(p, &a->question, bytes_ref(text), etag);
+	return text;
+}
+
+static void look_at_text(struct packaging *p, struct package_ask *a, enum package_cache cache) {
+	const struct packaging_text *known = text_find(p, &a->question);
+	char etag[PACKAGE_ETAG_SIZE];
+	struct bytes *text;
+	if (known) { /* held and copied: an answer may lead to the next ask, and that to news */
+		text = bytes_ref(known->bytes);
+		memcpy(etag, known->etag, sizeof etag);
+	} else {
+		text = make_text(p, a, etag);
+	}
+	if (text)
+		answer_text(p, a, text, etag, cache);
 	bytes_unref(&text);
 }
 
@@ -178,6 +190,10 @@ static void look_at_playlist(struct packaging *p, struct package_ask *a) {
 	const struct package_question *q = &a->question;
 	struct hls_position at;
 	const char *reason = "";
+	if (!q->reload.has_msn && text_find(p, q)) { /* nothing is waited for, and it is there */
+		look_at_text(p, a, PACKAGE_CACHE_RELOAD);
+		return;
+	}
 	int err = hls_position_of(p->store, q->track, &at);
 	if (err) {
 		/* A track that is not known before the first segment may still come. */
@@ -225,12 +241,12 @@ static const char *media_type(const struct packaging *p, const struct package_qu
 	return t && t->kind == TRACK_AUDIO ? "audio/mp4" : "video/mp4";
 }
 
-static void name_etag(char out[64], const struct segment_name *n) {
+static void name_etag(char out[PACKAGE_ETAG_SIZE], const struct segment_name *n) {
 	if (n->kind == NAME_INIT)
-		snprintf(out, 64, "\"%08x\"", n->init);
+		snprintf(out, PACKAGE_ETAG_SIZE, "\"%08x\"", n->init);
 	else
-		snprintf(out, 64, "\"%llx-%llx-%d-%x\"", (unsigned long long)n->epoch, (unsigned long long)n->number,
-		         (int)n->kind, n->kind == NAME_PART ? n->part : 0);
+		snprintf(out, PACKAGE_ETAG_SIZE, "\"%llx-%llx-%d-%x\"", (unsigned long long)n->epoch,
+		         (unsigned long long)n->number, (int)n->kind, n->kind == NAME_PART ? n->part : 0);
 }
 
 /* The segment is being made: what there is goes out now, the rest as it comes. */

@@ -1,6 +1,6 @@
 /*
- * packaging_parts.h: the packaging's parts. Internal: packaging.c (life, the log, what is fetched), packaging_answer.c
- * (what asks are answered), packaging_steering.c (which edges they are told of).
+ * packaging_parts.h: the packaging's parts. Internal: packaging.c (life, the log, what is fetched), packaging_asks.c
+ * (those who ask), packaging_answer.c (what they are answered), packaging_steering.c (which edges they are told of).
  */
 #pragma once
 
@@ -24,7 +24,7 @@ struct packaging_text {
 	enum package_what what;
 	char track[TRACK_NAME_MAX];
 	bool skip;
-	uint64_t hash; /* of the bytes: the ETag, made once as well */
+	char etag[PACKAGE_ETAG_SIZE];
 	struct bytes *bytes;
 };
 
@@ -44,6 +44,7 @@ struct packaging {
 	unsigned fetch_failures; /* in a row */
 	bool changed;            /* since asks were last looked at */
 	struct list asks;        /* that wait */
+	struct timer overdue;    /* runs out with the first of them, or before that */
 	struct list texts;
 	struct http_sessions sessions;
 	struct timer sweep;
@@ -53,6 +54,28 @@ struct packaging {
 	struct list ended_node;
 	UT_hash_handle hh;
 };
+
+/* NULL when memory is out. */
+struct packaging *packaging_new(struct edge *e, const struct stream_name *name);
+
+/* Whoever comes after the end may want the next run. */
+void packaging_watch_for_next(struct packaging *p);
+
+/* --- packaging_asks.c --- */
+
+/* All asks that wait are answered by an error, or broken off. */
+void packaging_forget_asks(struct packaging *p, int status, const char *code, const char *message);
+
+/* Something has changed: all asks that wait are looked at. */
+void packaging_look_at_all(struct packaging *p);
+
+/* All that wait have their whole patience from now on. */
+void packaging_wait_anew(struct packaging *p);
+
+/* The callback of `overdue`. */
+void packaging_on_overdue(struct timer *t);
+
+/* --- packaging_answer.c --- */
 
 /* Looks at an ask: answers it, or leaves it where it waits. After this it may be gone. */
 void packaging_look(struct packaging *p, struct package_ask *a);
