@@ -93,16 +93,18 @@ static struct http_session *session_by_address(const struct http_sessions *t, co
 
 /* It asked for a playlist: segments for its address count for it from now on. */
 static void take_address(struct http_sessions *t, struct http_session *s, const struct package_question *q) {
-	struct http_session *other = session_by_address(t, q);
-	if (other == s)
+	char address[FIND_SIZE];
+	write_address(address, q);
+	if (s->hh_address.tbl && strcmp(s->address, address) == 0)
 		return;
+	struct http_session *other = session_by_address(t, q);
 	if (other) {
 		HASH_DELETE(hh_address, t->by_address, other);
 		other->hh_address.tbl = NULL;
 	}
 	if (s->hh_address.tbl)
 		HASH_DELETE(hh_address, t->by_address, s);
-	write_address(s->address, q);
+	memcpy(s->address, address, sizeof address);
 	HASH_ADD_KEYPTR(hh_address, t->by_address, s->address, strlen(s->address), s);
 }
 

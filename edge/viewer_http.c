@@ -10,11 +10,11 @@
 #include "edge/edge.h"
 #include "edge/package_ask.h"
 
+#include "common/base/decimal.h"
 #include "common/base/query.h"
 #include "common/http/body.h"
 #include "common/package/segment_name.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uv.h>
@@ -45,14 +45,17 @@ static void on_gone(struct http_exchange *x) {
  * again each time, a cache may share it for a moment. */
 static const char *cache_line(char line[HEADER_ROOM], const struct package_answer *a) {
 	uint32_t target_s = (a->target_ms + 999) / 1000;
+	char *at;
 	switch (a->cache) {
 	case PACKAGE_CACHE_FOREVER:
 		return HTTP_CACHE_FOREVER;
 	case PACKAGE_CACHE_RELOAD:
-		snprintf(line, HEADER_ROOM, "Cache-Control: max-age=0, s-maxage=%u\r\n", target_s > 2 ? target_s / 2 : 1);
+		at = stpcpy(line, "Cache-Control: max-age=0, s-maxage=");
+		strcpy(decimal_put(at, target_s > 2 ? target_s / 2 : 1), "\r\n");
 		return line;
 	case PACKAGE_CACHE_BLOCKED:
-		snprintf(line, HEADER_ROOM, "Cache-Control: public, max-age=%u\r\n", BLOCKED_LIFE * (target_s ? target_s : 1));
+		at = stpcpy(line, "Cache-Control: public, max-age=");
+		strcpy(decimal_put(at, BLOCKED_LIFE * (target_s ? target_s : 1)), "\r\n");
 		return line;
 	default:
 		return HTTP_CACHE_NEVER;
@@ -168,15 +171,14 @@ static void on_answer(struct package_ask *ask, const struct package_answer *a) {
 /* --- asking --- */
 
 static void ask(struct http_exchange *x, const struct package_question *q) {
-	struct viewer *v = calloc(1, sizeof *v);
+	struct viewer *v = malloc(sizeof *v);
 	struct package_ask *a = v ? package_ask_new(x->worker, q, on_answer, v) : NULL;
 	if (!a) {
 		free(v);
 		http_respond_error(x, 503, "out_of_memory", "out of memory");
 		return;
 	}
-	v->exchange = x;
-	v->ask = a;
+	*v = (struct viewer){.exchange = x, .ask = a};
 	x->handler = v;
 	x->on_gone = on_gone;
 	package_ask_send(a);

@@ -1,5 +1,7 @@
 #include "common/base/buffer.h"
 
+#include "common/base/decimal.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +34,8 @@ static int grow(struct buffer *b, size_t more) {
 	size_t next = capacity ? capacity : FIRST_CAPACITY;
 	while (next < want)
 		next = next > SIZE_MAX / 2 ? want : next * 2;
+	if (b->limit && next > b->limit)
+		next = b->limit; /* so that room in the block is room within the limit */
 	struct bytes *block = bytes_new(next);
 	if (!block)
 		return UV_ENOMEM;
@@ -48,7 +52,7 @@ void buffer_expect(struct buffer *b, size_t size) {
 }
 
 uint8_t *buffer_reserve(struct buffer *b, size_t size) {
-	if (!b->error)
+	if (!b->error && !(b->block && size <= b->block->size - b->size))
 		b->error = grow(b, size);
 	if (b->error || !b->block)
 		return NULL;
@@ -61,10 +65,6 @@ void buffer_append(struct buffer *b, const void *data, size_t size) {
 	uint8_t *at = size ? buffer_reserve(b, size) : NULL;
 	if (at)
 		memcpy(at, data, size);
-}
-
-void buffer_append_string(struct buffer *b, const char *s) {
-	buffer_append(b, s, strlen(s));
 }
 
 void buffer_printf(struct buffer *b, const char *format, ...) {
@@ -82,12 +82,8 @@ void buffer_printf(struct buffer *b, const char *format, ...) {
 }
 
 void buffer_decimal(struct buffer *b, uint64_t v) {
-	char digits[20];
-	size_t at = sizeof digits;
-	do
-		digits[--at] = (char)('0' + v % 10);
-	while (v /= 10);
-	buffer_append(b, digits + at, sizeof digits - at);
+	char digits[DECIMAL_SIZE];
+	buffer_append(b, digits, (size_t)(decimal_put(digits, v) - digits));
 }
 
 void buffer_u8(struct buffer *b, uint8_t v) {

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buffer {
 	struct bytes *block; /* NULL while empty; block->size is the capacity */
@@ -28,7 +29,6 @@ void buffer_fini(struct buffer *b);
 void buffer_clear(struct buffer *b);
 
 void buffer_append(struct buffer *b, const void *data, size_t size);
-void buffer_append_string(struct buffer *b, const char *s); /* without the NUL */
 void buffer_printf(struct buffer *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buffer_decimal(struct buffer *b, uint64_t v); /* its digits */
 void buffer_u8(struct buffer *b, uint8_t v);
@@ -38,6 +38,11 @@ void buffer_u32(struct buffer *b, uint32_t v);
 void buffer_u32le(struct buffer *b, uint32_t v);
 void buffer_u64(struct buffer *b, uint64_t v);
 void buffer_f64(struct buffer *b, double v); /* IEEE 754, big-endian */
+
+/* Without the NUL. */
+static inline void buffer_append_string(struct buffer *b, const char *s) {
+	buffer_append(b, s, strlen(s));
+}
 
 /* Room for `size` more bytes to write into, counted as written at once; NULL on failure (the error sticks). */
 uint8_t *buffer_reserve(struct buffer *b, size_t size);

@@ -3,26 +3,32 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const names[HTTP_FIELD_COUNT] = {
-    [HTTP_FIELD_ACCEPT] = "accept",
-    [HTTP_FIELD_ACCEPT_ENCODING] = "accept-encoding",
-    [HTTP_FIELD_AUTHORIZATION] = "authorization",
-    [HTTP_FIELD_CONTENT_TYPE] = "content-type",
-    [HTTP_FIELD_HOST] = "host",
-    [HTTP_FIELD_IF_MATCH] = "if-match",
-    [HTTP_FIELD_IF_NONE_MATCH] = "if-none-match",
-    [HTTP_FIELD_IF_RANGE] = "if-range",
-    [HTTP_FIELD_ORIGIN] = "origin",
-    [HTTP_FIELD_RANGE] = "range",
-    [HTTP_FIELD_REFERER] = "referer",
-    [HTTP_FIELD_USER_AGENT] = "user-agent",
-    [HTTP_FIELD_X_FORWARDED_FOR] = "x-forwarded-for",
-    [HTTP_FIELD_X_FORWARDED_PROTO] = "x-forwarded-proto",
+static const struct {
+	const char *text;
+	size_t size;
+} names[HTTP_FIELD_COUNT] = {
+#define NAME(text)                                                                                                     \
+	{ text, sizeof(text) - 1 }
+    [HTTP_FIELD_ACCEPT] = NAME("accept"),
+    [HTTP_FIELD_ACCEPT_ENCODING] = NAME("accept-encoding"),
+    [HTTP_FIELD_AUTHORIZATION] = NAME("authorization"),
+    [HTTP_FIELD_CONTENT_TYPE] = NAME("content-type"),
+    [HTTP_FIELD_HOST] = NAME("host"),
+    [HTTP_FIELD_IF_MATCH] = NAME("if-match"),
+    [HTTP_FIELD_IF_NONE_MATCH] = NAME("if-none-match"),
+    [HTTP_FIELD_IF_RANGE] = NAME("if-range"),
+    [HTTP_FIELD_ORIGIN] = NAME("origin"),
+    [HTTP_FIELD_RANGE] = NAME("range"),
+    [HTTP_FIELD_REFERER] = NAME("referer"),
+    [HTTP_FIELD_USER_AGENT] = NAME("user-agent"),
+    [HTTP_FIELD_X_FORWARDED_FOR] = NAME("x-forwarded-for"),
+    [HTTP_FIELD_X_FORWARDED_PROTO] = NAME("x-forwarded-proto"),
+#undef NAME
 };
 
 static int field_of(struct slice name) {
 	for (int i = 0; i < HTTP_FIELD_COUNT; i++)
-		if (strlen(names[i]) == name.size && strncasecmp(names[i], (const char *)name.data, name.size) == 0)
+		if (names[i].size == name.size && strncasecmp(names[i].text, (const char *)name.data, name.size) == 0)
 			return i;
 	return -1;
 }

@@ -22,21 +22,25 @@ static const char *reason_of(int status) {
 	return "Unknown";
 }
 
-static void write_head(struct http1 *h, struct buffer *out, const struct http_answer *a) {
-	enum { OTHER_LINES = 128 };
+static void open_head(struct buffer *head, int status) {
+	if (status == 200) {
+		buffer_append_string(head, "HTTP/1.1 200 OK\r\n");
+		return;
+	}
+	buffer_append_string(head, "HTTP/1.1 ");
+	buffer_decimal(head, (uint64_t)status);
+	buffer_u8(head, ' ');
+	buffer_append_string(head, reason_of(status));
+	buffer_append_string(head, "\r\n");
+}
+
+static void add_connection(struct http1 *h, struct buffer *head) {
 	if (h->exchange.server->draining)
 		h->keep_alive = false;
-	buffer_expect(out, a->lines.size + OTHER_LINES);
-	buffer_append_string(out, "HTTP/1.1 ");
-	buffer_decimal(out, (uint64_t)a->status);
-	buffer_u8(out, ' ');
-	buffer_append_string(out, reason_of(a->status));
-	buffer_append_string(out, "\r\n");
-	buffer_append(out, a->lines.data, a->lines.size);
 	if (!h->keep_alive)
-		buffer_append_string(out, "Connection: close\r\n");
+		buffer_append_string(head, "Connection: close\r\n");
 	else if (h->parser.request.http_1_0)
-		buffer_append_string(out, "Connection: keep-alive\r\n");
+		buffer_append_string(head, "Connection: keep-alive\r\n");
 }
 
 /* Sends a buffer that has been written; false: the connection is closing. */
@@ -52,13 +56,12 @@ static bool send_buffer(struct http1 *h, struct buffer *out) {
 /* --- whole answers --- */
 
 /* A small answer goes out at once, head and body together, and is kept where the kernel has no room: at the turn's end
- * it would stand behind the work for all who are answered in that turn. Takes over the head. */
-static int send_small(struct http1 *h, struct buffer *out, const struct http_answer *a) {
+ * it would stand behind the work for all who are answered in that turn. */
+static int send_small(struct http1 *h, const struct http_answer *a) {
 	struct conn *c = &h->connection.conn;
-	struct bytes *head = buffer_take(out);
+	struct bytes *head = buffer_take(a->head);
 	struct conn_slice all[CONN_WRITEV_MAX];
 	size_t n = 0;
-	buffer_fini(out);
 	if (!head)
 		return UV_ENOMEM;
 	all[n++] = (struct conn_slice){head->data, head->size, head};
@@ -83,17 +86,15 @@ static int keep_all(struct http1 *h, const struct http_answer *a) {
 
 static void answer(struct http_exchange *x, const struct http_answer *a) {
 	struct http1 *h = http1_of_exchange(x);
-	struct buffer out;
-	buffer_init(&out, 0);
-	write_head(h, &out, a);
+	add_connection(h, a->head);
 	if (http_status_has_body(a->status)) {
-		buffer_append_string(&out, "Content-Length: ");
-		buffer_decimal(&out, a->length);
-		buffer_append_string(&out, "\r\n");
+		buffer_append_string(a->head, "Content-Length: ");
+		buffer_decimal(a->head, a->length);
+		buffer_append_string(a->head, "\r\n");
 	}
-	buffer_append_string(&out, "\r\n");
+	buffer_append_string(a->head, "\r\n");
 	bool large = a->body && a->length > SMALL;
-	if (large ? !send_buffer(h, &out) || keep_all(h, a) : send_small(h, &out, a)) {
+	if (large ? !send_buffer(h, a->head) || keep_all(h, a) : send_small(h, a)) {
 		http1_close(h, false);
 	} else if (large) {
 		h->phase = HTTP1_SENDING;
@@ -137,15 +138,13 @@ static enum http_framing framing(const struct http_exchange *x) {
 
 static bool begin(struct http_exchange *x, const struct http_answer *a) {
 	struct http1 *h = http1_of_exchange(x);
-	struct buffer out;
 	if (h->parser.request.http_1_0 || h->ahead) /* nothing that comes while it streams is kept */
 		h->keep_alive = false;
-	buffer_init(&out, 0);
-	write_head(h, &out, a);
+	add_connection(h, a->head);
 	if (!h->parser.request.http_1_0)
-		buffer_append_string(&out, "Transfer-Encoding: chunked\r\n");
-	buffer_append_string(&out, "\r\n");
-	if (!send_buffer(h, &out))
+		buffer_append_string(a->head, "Transfer-Encoding: chunked\r\n");
+	buffer_append_string(a->head, "\r\n");
+	if (!send_buffer(h, a->head))
 		return false;
 	if (x->method == HTTP_HEAD_METHOD) {
 		http1_answered(h);
@@ -237,7 +236,8 @@ static void abort_stream(struct http_exchange *x, const char *why) {
 	http1_close(http1_of_exchange(x), false);
 }
 
-const struct http_transport http1_transport = {.answer = answer,
+const struct http_transport http1_transport = {.open_head = open_head,
+                                               .answer = answer,
                                                .framing = framing,
                                                .begin = begin,
                                                .write = write_blocks,

@@ -25,30 +25,48 @@ static const struct http1_problem no_memory = {503, "out_of_memory", "out of mem
 
 /* --- a head, looked over --- */
 
+/* How many bytes at the front may stand anywhere in a line. */
+static size_t plain_bytes(struct slice data) {
+	size_t i = 0;
+	while (i < data.size &&
+	       ((uint8_t)(data.data[i] - 0x20) < 0x7f - 0x20 || data.data[i] > 0x7f || data.data[i] == '\t'))
+		i++;
+	return i;
+}
+
+/* One that is no plain byte, or stands behind a CR. Sets `*end` when the head ends with it. */
+static const struct http1_problem *take_byte(struct http1_parser *p, uint8_t c, bool *end) {
+	if (!p->after_cr) {
+		p->after_cr = c == '\r';
+		return p->after_cr ? NULL : c == '\n' ? &bad_line_end : p->lines ? &bad_header : &malformed;
+	}
+	p->after_cr = false;
+	*end = p->line_size == 0;
+	p->line_size = 0;
+	p->lines++;
+	return c == '\n' ? NULL : &bad_line_end;
+}
+
+static const struct http1_problem *take_plain(struct http1_parser *p, struct slice run) {
+	bool first = p->line_size == 0 && run.size;
+	p->line_size += run.size;
+	return first && p->lines && (*run.data == ' ' || *run.data == '\t') ? &folded : NULL;
+}
+
 /* How much of `data` belongs to the head; `*end` when it ends there. */
 static size_t scan_head(struct http1_parser *p, struct slice data, bool *end) {
 	size_t i = 0;
 	*end = false;
 	while (i < data.size && !p->problem && !*end) {
-		uint8_t c = data.data[i++];
-		if (++p->head_size > p->limits.head) {
-			p->problem = p->lines ? &head_large : &target_long;
-		} else if (p->after_cr) {
-			p->problem = c == '\n' ? NULL : &bad_line_end;
-			p->after_cr = false;
-			*end = p->line_size == 0;
-			p->line_size = 0;
-			p->lines++;
-		} else if (c == '\r') {
-			p->after_cr = true;
-		} else if (c == '\n') {
-			p->problem = &bad_line_end;
-		} else if ((c < 0x20 && c != '\t') || c == 0x7f) {
-			p->problem = p->lines ? &bad_header : &malformed;
-		} else if (p->line_size++ == 0 && p->lines && (c == ' ' || c == '\t')) {
-			p->problem = &folded;
-		}
+		const struct http1_problem *large = p->lines ? &head_large : &target_long;
+		struct slice rest = {data.data + i, data.size - i};
+		rest.size = p->after_cr ? 0 : plain_bytes(rest);
+		p->problem = rest.size ? take_plain(p, rest) : take_byte(p, *rest.data, end);
+		i += rest.size ? rest.size : 1;
+		if (!p->problem && p->head_size + i > p->limits.head)
+			p->problem = large;
 	}
+	p->head_size += i;
 	return i;
 }
 

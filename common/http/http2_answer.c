@@ -1,12 +1,11 @@
 /* http2_answer.c: HTTP/2's answers: heads, and bodies whose DATA frames refer to the handlers' blocks. */
 #include "common/http/http2_parts.h"
 
+#include "common/base/decimal.h"
 #include "common/base/logger.h"
 #include "common/base/metrics.h"
 #include "common/http/http1_parser.h"
 
-#include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 #include <uv.h>
 
@@ -109,7 +108,6 @@ int http2_session_pull(struct http2 *h) {
 
 /* Names in lower case (RFC 9113, 8.2.1), and none that speaks of the connection (8.2.2). */
 struct head {
-	char *text; /* cut up */
 	nghttp2_nv fields[FIELDS_MAX];
 	size_t count;
 };
@@ -120,13 +118,19 @@ static void add_field(struct head *head, char *name, size_t name_size, char *val
 		    (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, name_size, value_size, NGHTTP2_NV_FLAG_NONE};
 }
 
+static void make_lower(char *at, const char *end) {
+	for (; at < end; at++)
+		if (*at >= 'A' && *at <= 'Z')
+			*at = (char)(*at + 'a' - 'A');
+}
+
+/* Each line has its CR LF, and a CR stands nowhere else. */
 static void add_lines(struct head *head, char *at) {
-	for (char *end; (end = strstr(at, "\r\n")); at = end + 2) {
+	for (char *end; (end = strchr(at, '\r')); at = end + 2) {
 		char *colon = memchr(at, ':', (size_t)(end - at));
 		if (!colon)
 			continue;
-		for (char *c = at; c < colon; c++)
-			*c = (char)tolower((unsigned char)*c);
+		make_lower(at, colon);
 		char *value = colon + 1 + strspn(colon + 1, " ");
 		if (strncmp(at, "connection:", 11) != 0)
 			add_field(head, at, (size_t)(colon - at), value, (size_t)(end - value));
@@ -137,22 +141,19 @@ static void add_lines(struct head *head, char *at) {
 static int submit(struct http2_stream *s, const struct http_answer *a, bool with_length,
                   nghttp2_data_provider *source) {
 	static char status_name[] = ":status", length_name[] = "content-length";
-	char status[16], length[24];
-	struct head head = {.count = 0};
-	struct buffer lines;
-	buffer_init(&lines, 0);
-	buffer_append(&lines, a->lines.data, a->lines.size);
-	buffer_u8(&lines, '\0');
-	if (buffer_error(&lines))
+	char status[DECIMAL_SIZE], length[DECIMAL_SIZE];
+	struct head head;
+	head.count = 0;
+	buffer_u8(a->head, '\0');
+	if (buffer_error(a->head))
 		return UV_ENOMEM;
 	add_field(&head, status_name, sizeof status_name - 1, status,
-	          (size_t)snprintf(status, sizeof status, "%03d", a->status));
-	add_lines(&head, (char *)lines.block->data);
+	          (size_t)(decimal_put(status, (uint64_t)a->status) - status));
+	add_lines(&head, (char *)a->head->block->data);
 	if (with_length)
 		add_field(&head, length_name, sizeof length_name - 1, length,
-		          (size_t)snprintf(length, sizeof length, "%llu", (unsigned long long)a->length));
+		          (size_t)(decimal_put(length, a->length) - length));
 	int err = nghttp2_submit_response(s->http2->session, s->id, head.fields, head.count, source);
-	buffer_fini(&lines);
 	if (err)
 		return UV_ENOMEM;
 	/* All streams take turns, whatever the client says of urgency (RFC 9218, 10 leaves that to us). */

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { ETAG_ROOM = 128, HEADERS_ROOM = 256, LINES_ROOM = 512 };
+enum { ETAG_ROOM = 128, HEADERS_ROOM = 256, HEAD_ROOM = 512 };
 
 /* --- the request --- */
 
@@ -24,7 +24,9 @@ void http_client_address(const struct http_exchange *x, char out[ADDRESS_TEXT_MA
 	const char *list = http_field(x, HTTP_FIELD_X_FORWARDED_FOR);
 	int64_t proxies = config_node(x->server->config)->http_trusted_proxies;
 	if (!list || proxies <= 0) {
-		snprintf(out, ADDRESS_TEXT_MAX, "%s", x->remote);
+		size_t size = strnlen(x->remote, ADDRESS_TEXT_MAX - 1);
+		memcpy(out, x->remote, size);
+		out[size] = '\0';
 		return;
 	}
 	const char *from = list + strlen(list), *end = from;
@@ -41,17 +43,18 @@ void http_client_address(const struct http_exchange *x, char out[ADDRESS_TEXT_MA
 
 /* --- heads --- */
 
-/* RFC 9110, 5.6.7. */
-static const char *date_now(struct http_server *s) {
-	time_t now = (time_t)(clock_wall_us() / 1000000);
-	struct tm tm;
-	if (now == s->date_s && s->date[0])
-		return s->date;
-	s->date_s = now;
-	s->date[0] = '\0';
-	if (gmtime_r(&now, &tm))
-		strftime(s->date, sizeof s->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	return s->date;
+/* With the time (RFC 9110, 5.6.7). */
+static void write_common_lines(struct http_server *s, uint64_t now_ms) {
+	enum { SECOND_US = 1000000 };
+	int64_t wall_us = clock_wall_us();
+	time_t wall_s = (time_t)(wall_us / SECOND_US);
+	struct tm tm = {0};
+	gmtime_r(&wall_s, &tm);
+	s->common_until_ms = now_ms + (uint64_t)(SECOND_US - wall_us % SECOND_US) / 1000;
+	s->common_size = strftime(s->common, sizeof s->common,
+	                          "Date: %a, %d %b %Y %H:%M:%S GMT\r\nServer: weir\r\n"
+	                          "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n",
+	                          &tm);
 }
 
 /* As each answer has them: nothing here is formatted. */
@@ -61,12 +64,17 @@ static void write_line(struct buffer *out, const char *name, const char *value) 
 	buffer_append(out, "\r\n", 2);
 }
 
-static void write_lines(struct http_exchange *x, struct buffer *out, const char *content_type, const char *headers) {
-	static const char always[] =
-	    "Server: weir\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: *\r\n";
-	buffer_expect(out, LINES_ROOM);
-	write_line(out, "Date: ", date_now(x->server));
-	buffer_append(out, always, sizeof always - 1);
+static void begin_head(struct http_exchange *x, struct buffer *out, int status, const char *content_type,
+                       const char *headers) {
+	struct http_server *s = x->server;
+	uint64_t now_ms = worker_now_ms(x->worker);
+	if (now_ms >= s->common_until_ms)
+		write_common_lines(s, now_ms);
+	buffer_init(out, 0);
+	buffer_expect(out, HEAD_ROOM);
+	if (x->transport->open_head)
+		x->transport->open_head(out, status);
+	buffer_append(out, s->common, s->common_size);
 	if (content_type)
 		write_line(out, "Content-Type: ", content_type);
 	if (headers)
@@ -75,28 +83,27 @@ static void write_lines(struct http_exchange *x, struct buffer *out, const char 
 
 /* --- whole answers --- */
 
-/* `lines` is written; takes what it holds. */
-static void send_answer(struct http_exchange *x, int status, struct buffer *lines, const struct conn_slice *slices,
+/* Takes what `head` holds. */
+static void send_answer(struct http_exchange *x, int status, struct buffer *head, const struct conn_slice *slices,
                         size_t count) {
-	struct http_answer a = {.status = status, .lines = buffer_slice(lines), .slices = slices, .count = count};
+	struct http_answer a = {.status = status, .head = head, .slices = slices, .count = count};
 	x->on_gone = NULL; /* the handler is done with it, even if the answer cannot be sent */
 	for (size_t i = 0; i < count; i++)
 		a.length += slices[i].size;
 	a.body = a.length && x->method != HTTP_HEAD_METHOD && http_status_has_body(status);
-	if (buffer_error(lines))
+	if (buffer_error(head))
 		x->transport->fail(x);
 	else
 		x->transport->answer(x, &a);
-	buffer_fini(lines);
+	buffer_fini(head);
 }
 
 void http_respond(struct http_exchange *x, int status, const char *content_type, const char *headers,
                   struct bytes *body) {
-	struct buffer lines;
+	struct buffer head;
 	struct conn_slice slice = {body ? body->data : NULL, body ? body->size : 0, body};
-	buffer_init(&lines, 0);
-	write_lines(x, &lines, content_type, headers);
-	send_answer(x, status, &lines, &slice, body ? 1 : 0);
+	begin_head(x, &head, status, content_type, headers);
+	send_answer(x, status, &head, &slice, body ? 1 : 0);
 	bytes_unref(&body);
 }
 
@@ -161,21 +168,21 @@ static size_t cut(struct conn_slice *slices, size_t count, uint64_t first, uint6
 	return n;
 }
 
-/* Header lines that both a whole answer and a 304 carry. */
-static void write_common(struct http_exchange *x, struct buffer *lines, const struct http_response *r, const char *etag,
-                         bool with_type) {
-	write_lines(x, lines, with_type ? r->content_type : NULL, r->headers);
+/* What whole answers, parts of them and 304 have; of these the last has no type. */
+static void begin_response(struct http_exchange *x, struct buffer *head, int status, const struct http_response *r,
+                           const char *etag) {
+	begin_head(x, head, status, status == 304 ? NULL : r->content_type, r->headers);
 	if (etag)
-		write_line(lines, "ETag: ", etag);
+		write_line(head, "ETag: ", etag);
 	if (r->compressible)
-		buffer_append_string(lines, "Vary: Accept-Encoding\r\n");
+		buffer_append_string(head, "Vary: Accept-Encoding\r\n");
 	if (r->ranges)
-		buffer_append_string(lines, "Accept-Ranges: bytes\r\n");
+		buffer_append_string(head, "Accept-Ranges: bytes\r\n");
 }
 
 static void respond_range(struct http_exchange *x, const struct http_response *r, uint64_t first, uint64_t last,
                           uint64_t size) {
-	struct buffer lines;
+	struct buffer head;
 	struct conn_slice *part = malloc(r->count * sizeof *part);
 	if (!part) {
 		http_respond_error(x, 503, "out_of_memory", "out of memory");
@@ -183,11 +190,10 @@ static void respond_range(struct http_exchange *x, const struct http_response *r
 	}
 	memcpy(part, r->slices, r->count * sizeof *part);
 	size_t count = cut(part, r->count, first, last);
-	buffer_init(&lines, 0);
-	write_common(x, &lines, r, r->etag, true);
-	buffer_printf(&lines, "Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)first,
-	              (unsigned long long)last, (unsigned long long)size);
-	send_answer(x, 206, &lines, part, count);
+	begin_response(x, &head, 206, r, r->etag);
+	buffer_printf(&head, "Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)first, (unsigned long long)last,
+	              (unsigned long long)size);
+	send_answer(x, 206, &head, part, count);
 	free(part);
 }
 
@@ -218,10 +224,9 @@ static bool answer_unchanged(struct http_exchange *x, const struct http_response
 	if (!r->etag || r->status != 200 || !known || !(x->method & (HTTP_GET_METHOD | HTTP_HEAD_METHOD)) ||
 	    !http_etag_matches(known, r->etag))
 		return false;
-	struct buffer lines;
-	buffer_init(&lines, 0);
-	write_common(x, &lines, r, r->etag, false);
-	send_answer(x, 304, &lines, NULL, 0);
+	struct buffer head;
+	begin_response(x, &head, 304, r, r->etag);
+	send_answer(x, 304, &head, NULL, 0);
 	return true;
 }
 
@@ -233,7 +238,7 @@ static bool wants_gzip(const struct http_exchange *x, const struct http_response
 
 void http_respond_blocks(struct http_exchange *x, const struct http_response *r) {
 	char etag[ETAG_ROOM];
-	struct buffer lines;
+	struct buffer head;
 	if (answer_unchanged(x, r) || answer_range(x, r))
 		return;
 	struct bytes *small = NULL;
@@ -241,31 +246,29 @@ void http_respond_blocks(struct http_exchange *x, const struct http_response *r)
 		small = r->gzip ? bytes_ref(r->gzip) : gzip_slices(r->slices, r->count);
 	if (small && r->etag)
 		http_etag_gzip(r->etag, etag, sizeof etag);
-	buffer_init(&lines, 0);
-	write_common(x, &lines, r, small && r->etag ? etag : r->etag, true);
+	begin_response(x, &head, r->status, r, small && r->etag ? etag : r->etag);
 	if (small) {
 		struct conn_slice slice = {small->data, small->size, small};
-		buffer_append_string(&lines, "Content-Encoding: gzip\r\n");
-		send_answer(x, r->status, &lines, &slice, 1);
+		buffer_append_string(&head, "Content-Encoding: gzip\r\n");
+		send_answer(x, r->status, &head, &slice, 1);
 		bytes_unref(&small);
 	} else {
-		send_answer(x, r->status, &lines, r->slices, r->count);
+		send_answer(x, r->status, &head, r->slices, r->count);
 	}
 }
 
 /* --- streams --- */
 
 bool http_stream_begin(struct http_exchange *x, int status, const char *content_type, const char *headers) {
-	struct buffer lines;
+	struct buffer head;
 	bool goes_on = false;
-	buffer_init(&lines, 0);
-	write_lines(x, &lines, content_type, headers);
-	struct http_answer a = {.status = status, .lines = buffer_slice(&lines)};
-	if (buffer_error(&lines))
+	begin_head(x, &head, status, content_type, headers);
+	struct http_answer a = {.status = status, .head = &head};
+	if (buffer_error(&head))
 		x->transport->fail(x);
 	else
 		goes_on = x->transport->begin(x, &a);
-	buffer_fini(&lines);
+	buffer_fini(&head);
 	return goes_on;
 }
 

@@ -10,10 +10,25 @@ void http_server_init(struct http_server *s, struct worker *w, const struct conf
 	list_init(&s->connections);
 }
 
+/* A pattern is "/" and segments: texts, "{x}", or "{x}.flv". */
+static void cut_up(struct http_pattern *p, const struct http_route *r) {
+	size_t params = 0;
+	*p = (struct http_pattern){.route = r};
+	for (const char *at = r->pattern; *at == '/';) {
+		size_t size = strcspn(++at, "/");
+		const char *close = *at == '{' ? memchr(at, '}', size) : NULL, *text = close ? close + 1 : at;
+		params += close != NULL;
+		assert(p->count < HTTP_SEGMENTS_MAX && params <= HTTP_PARAMS_MAX);
+		p->segments[p->count].placeholder = close != NULL;
+		p->segments[p->count++].text = (struct slice){(const uint8_t *)text, (size_t)(at + size - text)};
+		at += size;
+	}
+}
+
 void http_server_add(struct http_server *s, const struct http_route *routes, size_t count) {
 	assert(s->route_count + count <= HTTP_ROUTES_MAX);
 	for (size_t i = 0; i < count; i++)
-		s->routes[s->route_count++] = &routes[i];
+		cut_up(&s->routes[s->route_count++], &routes[i]);
 }
 
 /* --- paths --- */
@@ -58,36 +73,50 @@ int http_path_decode(char *path) {
 
 /* --- matching --- */
 
-struct match {
-	size_t count;
-	char *starts[HTTP_PARAMS_MAX], *ends[HTTP_PARAMS_MAX];
+/* A request's path, cut up. */
+struct path {
+	size_t count; /* more than HTTP_SEGMENTS_MAX: no pattern is so long */
+	struct {
+		char *text;
+		size_t size;
+	} segments[HTTP_SEGMENTS_MAX];
 };
 
-/* One segment against "{x}", "{x}.flv" or a text. */
-static bool match_segment(const char *pattern, size_t pattern_size, char *segment, size_t size, struct match *m) {
-	const char *close = pattern_size && *pattern == '{' ? memchr(pattern, '}', pattern_size) : NULL;
-	if (!close)
-		return pattern_size == size && memcmp(pattern, segment, size) == 0;
-	size_t tail = pattern_size - (size_t)(close + 1 - pattern);
-	if (size <= tail || memcmp(segment + size - tail, close + 1, tail) != 0 || m->count == HTTP_PARAMS_MAX)
+static void split(struct path *p, char *path) {
+	p->count = 0;
+	for (char *at = path; *at == '/';) {
+		char *end = strchrnul(++at, '/');
+		if (p->count++ == HTTP_SEGMENTS_MAX)
+			return;
+		p->segments[p->count - 1].text = at;
+		p->segments[p->count - 1].size = (size_t)(end - at);
+		at = end;
+	}
+}
+
+static bool matches(const struct http_pattern *pattern, const struct path *path) {
+	if (pattern->count != path->count)
 		return false;
-	m->starts[m->count] = segment;
-	m->ends[m->count++] = segment + size - tail;
+	for (size_t i = 0; i < path->count; i++) {
+		struct slice want = pattern->segments[i].text;
+		size_t size = path->segments[i].size;
+		if (pattern->segments[i].placeholder ? size <= want.size : size != want.size)
+			return false;
+		if (memcmp(path->segments[i].text + size - want.size, want.data, want.size) != 0)
+			return false;
+	}
 	return true;
 }
 
-static bool match_path(const char *pattern, char *path, struct match *m) {
-	m->count = 0;
-	while (*pattern == '/' && *path == '/') {
-		pattern++;
-		path++;
-		size_t np = strcspn(pattern, "/"), n = strcspn(path, "/");
-		if (!match_segment(pattern, np, path, n, m))
-			return false;
-		pattern += np;
-		path += n;
+/* The path's segments become the pattern's params, in place. */
+static void take_params(struct http_exchange *x, const struct http_pattern *pattern, const struct path *path) {
+	size_t count = 0;
+	for (size_t i = 0; i < path->count; i++) {
+		if (!pattern->segments[i].placeholder)
+			continue;
+		path->segments[i].text[path->segments[i].size - pattern->segments[i].text.size] = '\0';
+		x->params[count++] = path->segments[i].text;
 	}
-	return !*pattern && !*path;
 }
 
 static void answer_options(struct http_exchange *x, unsigned methods) {
@@ -107,21 +136,19 @@ static void answer_options(struct http_exchange *x, unsigned methods) {
 	http_respond(x, 405, "application/json", headers, bytes_copy(body, sizeof body - 1));
 }
 
-void http_route(struct http_server *s, struct http_exchange *x, char *path) {
+void http_route(struct http_server *s, struct http_exchange *x, char *text) {
 	unsigned methods = 0;
-	struct match m;
+	struct path path;
+	split(&path, text);
 	for (size_t i = 0; i < s->route_count; i++) {
-		const struct http_route *r = s->routes[i];
-		if (!match_path(r->pattern, path, &m))
+		if (!matches(&s->routes[i], &path))
 			continue;
+		const struct http_route *r = s->routes[i].route;
 		unsigned offered = r->methods | (r->methods & HTTP_GET_METHOD ? HTTP_HEAD_METHOD : 0);
 		methods |= offered;
 		if (!(offered & x->method))
 			continue;
-		for (size_t k = 0; k < m.count; k++) {
-			*m.ends[k] = '\0';
-			x->params[k] = m.starts[k];
-		}
+		take_params(x, &s->routes[i], &path);
 		r->handler(x);
 		return;
 	}

@@ -7,8 +7,6 @@
 #include "common/http/http.h"
 #include "common/loop/listener.h"
 
-#include <time.h>
-
 /* Answers, now or later. */
 typedef void (*http_handler_fn)(struct http_exchange *x);
 
@@ -19,23 +17,36 @@ struct http_route {
 	http_handler_fn handler;
 };
 
-enum { HTTP_ROUTES_MAX = 32 };
+enum { HTTP_ROUTES_MAX = 32, HTTP_SEGMENTS_MAX = 8, HTTP_COMMON_SIZE = 160 };
+
+/* A route whose pattern is cut up: that is done once, and not for each request. */
+struct http_pattern {
+	const struct http_route *route;
+	size_t count; /* of segments */
+	struct {
+		struct slice text; /* the segment, or what follows its placeholder */
+		bool placeholder;
+	} segments[HTTP_SEGMENTS_MAX];
+};
 
 struct http_server {
 	struct worker *worker;
 	const struct config *config;
 	void *owner; /* for handlers */
-	const struct http_route *routes[HTTP_ROUTES_MAX];
+	struct http_pattern routes[HTTP_ROUTES_MAX];
 	size_t route_count;
 	bool draining; /* http_server_drain */
 	struct list connections;
-	time_t date_s; /* the second that `date` tells */
-	char date[40]; /* for Date: lines, written once a second */
+	/* Header lines that all answers have. The Date among them is right until `common_until_ms` in the loop's clock. */
+	char common[HTTP_COMMON_SIZE];
+	size_t common_size;
+	uint64_t common_until_ms;
 };
 
 void http_server_init(struct http_server *s, struct worker *w, const struct config *config, void *owner);
 
-/* Adds routes (static tables); at most HTTP_ROUTES_MAX in all. The first that matches answers. */
+/* Adds routes (static tables); at most HTTP_ROUTES_MAX in all, of HTTP_SEGMENTS_MAX segments each. The first that
+ * matches answers. */
 void http_server_add(struct http_server *s, const struct http_route *routes, size_t count);
 
 /* A listener's callback calls this. */

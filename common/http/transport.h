@@ -8,7 +8,9 @@
 /* A response's head, and its body if that is whole. Everything is borrowed for the call. */
 struct http_answer {
 	int status;
-	struct slice lines;              /* header lines, each with its CR LF, but for those of lengths and connections */
+	/* What open_head wrote, then header lines, each with its CR LF, but for those of lengths and connections. Without
+	 * an error; the version may add to it, cut it up or take it. */
+	struct buffer *head;
 	const struct conn_slice *slices; /* referenced by who keeps them */
 	size_t count;
 	uint64_t length; /* bytes of the body, also where it is not sent (HEAD) */
@@ -16,6 +18,8 @@ struct http_answer {
 };
 
 struct http_transport {
+	/* Writes what stands before the header lines; NULL: nothing. */
+	void (*open_head)(struct buffer *head, int status);
 	/* A whole answer; the exchange is over. */
 	void (*answer)(struct http_exchange *x, const struct http_answer *a);
 	/* As in http.h. */

@@ -235,7 +235,7 @@ static void advance(struct tls_conn *t) {
 		handshake(t);
 	if (!t->established)
 		return;
-	while (may_read(t) && !t->paused && deliver(t))
+	while (t->in.size && may_read(t) && !t->paused && deliver(t)) /* OpenSSL itself keeps no whole record back */
 		;
 	int err = send_cipher(t); /* a key's update is answered */
 	if (err)
