@@ -22,7 +22,7 @@ def files(bench, clip, sizes=(100, 1000), rounds=5):
         say(f"  left out: {skipped()}")
         return
     with processes() as children:
-        still = Still(children, clip)
+        still = Still(children, clip).halt()
         nginx = NginxFiles(children, still)
         try:
             compare(bench, children, still, nginx, sizes, rounds)
@@ -70,6 +70,8 @@ def workers(bench, clip, connections=100, rounds=5, seconds=2):
     with processes() as children:
         edges = {count: Still(children, clip, workers=count, cores=both, playlist_min=1500) for count in (1, 2)}
         with bench.quiet():
+            for still in edges.values():
+                still.halt()
             for what in ("playlist", "segment"):
                 for number in range(rounds):
                     for count in judge.order(edges, number):

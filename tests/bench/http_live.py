@@ -16,7 +16,7 @@ INSTANT = {"live": "0ms"}
 
 # --- players that wait for the next part ---
 
-def reload(bench, clip, connections=1000, batches=12, rounds=5):
+def reload(bench, clip, connections=1000, batches=8, rounds=5):
     """A thousand at once, then one alone: what is the waking and what the crowd."""
     with processes() as children:
         origin = servers.start_origin(children)
@@ -99,7 +99,7 @@ def next_part(playlist):
     return f"?_HLS_msn={int(first[1]) + len(segments) - 1}&_HLS_part={segments[-1].count('#EXT-X-PART:')}"
 
 
-def packaging(bench, clip, streams=20, rounds=5, seconds=5):
+def packaging(bench, clip, streams=20, rounds=5, seconds=4):
     """Two edges with one viewer by HTTP-FLV of each stream; one edge packages them all besides, for a player that polls."""
     with processes() as children:
         origin = servers.start_origin(children)

@@ -27,7 +27,7 @@ def get(port, path):
 
 
 class Still:
-    """An origin and an edge whose stream has come to a halt: the encoder sleeps, so that answers do not change any more."""
+    """An origin and an edge with a stream that comes to a halt with `halt`: the encoder sleeps, so that answers do not change any more."""
 
     def __init__(self, children, clip, workers=1, cores=servers.SERVER_CORE, playlist_min=PLAYLIST_MIN):
         self.certificate = tls.make_certificate(children.folder, f"bench{workers}", ["localhost"])
@@ -38,9 +38,8 @@ class Still:
             "node.workers": workers, **PATIENCE, **WINDOW})
         self.encoder = servers.publish(children, self.origin.rtmp_port, STREAM, clip)
         self.folder = f"/{STREAM}/{TRACK}"
-        self.playlist = self.folder + "/index.m3u8"
-        wait_until(lambda: len(self.try_playlist()) >= playlist_min, 150, "the playlist is long enough")
-        self.halt()
+        self.playlist, self.playlist_min = self.folder + "/index.m3u8", playlist_min
+        self.try_playlist()  # the first who asks has the stream fetched
 
     def try_playlist(self):
         try:
@@ -50,10 +49,12 @@ class Still:
             return ""
 
     def halt(self):
+        wait_until(lambda: len(self.try_playlist()) >= self.playlist_min, 150, "the playlist is long enough")
         self.encoder.signal(signal.SIGSTOP)
         time.sleep(0.5)
         segments = re.findall(r"^[^#].*\.m4s$", self.try_playlist(), re.M)
         self.segment = f"{self.folder}/{segments[len(segments) // 2]}"
+        return self
 
     def port(self, kind):
         return self.tls_port if kind == "tls" else self.edge.http_port

@@ -8,6 +8,7 @@ import time
 from servers import LOAD_CORE, on_core, program
 
 RAMP = 2000  # viewers a second
+EVENT_S = 0.25  # from "settled" to the window, and from its end to the client's
 
 
 def run(children, server, stream, rtmp=0, flv=0, seconds=3, settle_ms=1500, ramp=RAMP, more=(), on_event=None,

@@ -19,10 +19,13 @@ def merging(merge=None):
 
 # --- resident bytes of a viewer ---
 
+LOG_S = 4  # longer than from the stalling to the measuring: the log still has the block that each of them is in the middle of
+
+
 def weir_for_memory(children, clip):
     """Its log is soon as full as it gets, so that what grows afterwards is the viewers'."""
     origin = servers.start_origin(children)
-    edge = servers.start_edge(children, origin, merging(), **{"stream.log_duration": "2s"})
+    edge = servers.start_edge(children, origin, merging(), **{"stream.log_duration": f"{LOG_S}s"})
     servers.publish(children, origin.rtmp_port, "live/cam", clip)
     return edge
 
@@ -33,18 +36,36 @@ def nginx_for_memory(children, clip):
     return nginx
 
 
+def writes_per_second(server, seconds=0.1):
+    """In a moment; None where the server does not tell."""
+    before, began = server.counters(), time.monotonic()
+    time.sleep(seconds)
+    after = server.counters()
+    return (after[0] - before[0]) / (time.monotonic() - began) if before else None
+
+
 def memory_round(bench, name, make, clip, protocol, viewers, number):
-    """One viewer first, until all that the stream itself needs is there; then many; then none of them reads any more."""
+    """One viewer first, who stays, until all that the stream itself needs is there; then many; then none of them reads any more,
+    and their sockets are full: hardly anything is written."""
     with processes() as children, bench.quiet():
-        server, first, seen = make(children, clip), {}, {}
-        load.run(children, server, "live/cam", seconds=2, settle_ms=2000,
-                 on_event=lambda event: first.update({event: servers.resident_bytes(server.pid)}), **{protocol: 1})
-        load.run(children, server, "live/cam", seconds=3, more=["--stall", viewers - 1],
-                 on_event=lambda event: seen.update({event: servers.resident_bytes(server.pid)}), **{protocol: viewers})
+        server, seen, writes = make(children, clip), {}, {}
+
+        def on_event(event):
+            seen[event] = servers.resident_bytes(server.pid)
+            writes[event] = writes_per_second(server)
+
+        children.start("first", servers.on_core(servers.LOAD_CORE, [
+            servers.program("load"), "--stream", "live/cam", f"--{protocol}", server.address_of(protocol), f"--{protocol}-viewers", 1,
+            "--seconds", 600]))
+        time.sleep(LOG_S + 1)
+        first = servers.resident_bytes(server.pid)
+        load.run(children, server, "live/cam", seconds=3, settle_ms=1000, more=["--stall", viewers], on_event=on_event,
+                 **{protocol: viewers})
     for state, event in (("playing", "settled"), ("stalled", "closed")):
         row = bench.keep("memory", contestant=name, state=state, protocol=protocol, round=number, viewers=viewers,
-                         per_viewer=(seen[event] - first["closed"]) / (viewers - 1))
-        say(f"  {name} {protocol} {state}: {row['per_viewer']:.0f} bytes a viewer")
+                         per_viewer=(seen[event] - first) / viewers,
+                         writes_per_s_viewer=writes[event] and writes[event] / viewers)
+        say(f"  {name} {protocol} {state}: {row['per_viewer']:.0f} bytes a viewer, {row['writes_per_s_viewer'] or 0:.1f} writes/s")
 
 
 def memory(bench, clip, viewers, rounds=5):
@@ -69,7 +90,7 @@ def first_frame(bench, clip, viewers=20):
             for protocol in ("rtmp", "flv"):
                 servers.publish(children, origin.rtmp_port, f"live/{protocol}", clip, count=viewers)
                 for name, stream, more in (("fetched", f"live/{protocol}", ["--each"]), ("there", "live/cam", [])):
-                    row = load.run(children, edge, stream, seconds=1, settle_ms=500, ramp=10, more=more, **{protocol: viewers})
+                    row = load.run(children, edge, stream, seconds=1, settle_ms=300, ramp=10, more=more, **{protocol: viewers})
                     bench.keep("first-frame", contestant=name, protocol=protocol, round=number, **row)
                     say(f"  {name} {protocol}: {row['play_ms']['p50']} ms, p99 {row['play_ms']['p99']} ms")
 
@@ -96,7 +117,7 @@ def workers(bench, clip, viewers=500, rounds=5):
 
 def workers_run(bench, children, edge, count, viewers, number):
     seen = []
-    row = load.run(children, edge, "live/cam", rtmp=viewers, core=BOTH_CORES, on_event=lambda _: seen.append(worker_bytes(edge)))
+    row = load.run(children, edge, "live/cam", rtmp=viewers, settle_ms=1000, core=BOTH_CORES, on_event=lambda _: seen.append(worker_bytes(edge)))
     sent = [seen[1][worker] - seen[0].get(worker, 0) for worker in seen[1]]
     row["greatest_share"] = max(sent) / sum(sent)
     bench.keep("workers", contestant=f"{count}-workers", round=number, **row)
@@ -124,7 +145,7 @@ def streams_run(bench, children, clip, count, number):
 
     row = load.run(children, edge, "live/many", rtmp=count, seconds=5, settle_ms=3000, ramp=1000, more=["--each"],
                    on_event=on_event, core=BOTH_CORES)
-    row["window_all_s"] = row["window_s"] + 0.5  # "settled" comes half a second before the window
+    row["window_all_s"] = row["window_s"] + load.EVENT_S  # "settled" comes before the window
     row["origin_cpu_s"], row["publisher_cpu_s"] = (after - before for before, after in zip(*seen))
     bench.keep("streams", contestant="weir", round=number, streams=count, **row)
     say(f"  {count} streams: edge {1e6 * row['server_cpu_s'] / row['window_s'] / count:.0f} us/s each, "
@@ -133,7 +154,7 @@ def streams_run(bench, children, clip, count, number):
 
 # --- streams that stand still ---
 
-def idle(bench, clip, sizes=(20, 400), seconds=4):
+def idle(bench, clip, sizes=(20, 400), seconds=3):
     """Encoders that are stopped, with a viewer each: what the nodes still do is counted, for few and for many."""
     for count in sizes:
         with processes() as children, bench.quiet():
@@ -177,7 +198,7 @@ def storm_run(bench, children, edge, name, viewers, crowd, number):
             others.append(threading.Thread(target=come_and_go, args=(children, edge, crowd)))
             others[0].start()
 
-    row = load.run(children, edge, "live/cam", rtmp=viewers, seconds=5, on_event=on_event)
+    row = load.run(children, edge, "live/cam", rtmp=viewers, seconds=4, settle_ms=1000, on_event=on_event)
     for thread in others:
         thread.join()
     bench.keep("storm", contestant=name, round=number, **row)

@@ -139,10 +139,12 @@ def adaptive_chart(rows):
 def memory_text(rows):
     out = []
     for key in unique((row["contestant"], row["protocol"], row["state"]) for row in rows):
-        figure = Figure.of(row["per_viewer"] for row in rows if (row["contestant"], row["protocol"], row["state"]) == key)
+        mine = [row for row in rows if (row["contestant"], row["protocol"], row["state"]) == key]
+        figure, writes = Figure.of(row["per_viewer"] for row in mine), Figure.of(row.get("writes_per_s_viewer") for row in mine)
         verdict = judge.at_most(figure, MEMORY_MAX).text("{:.0f}") if key[0].startswith("weir") else number(figure, "{:.0f}")
-        out.append([*key, rows[0]["viewers"], verdict])
-    return "### Memory of a viewer\n\n" + table(["contestant", "protocol", "they are", "viewers", f"resident bytes each, wanted ≤ {MEMORY_MAX}"], out)
+        out.append([*key, rows[0]["viewers"], number(writes, "{:.0f}"), verdict])
+    return "### Memory of a viewer\n\n" + table(["contestant", "protocol", "they are", "viewers", "writes a second and viewer",
+                                                f"resident bytes each, wanted ≤ {MEMORY_MAX}"], out)
 
 
 def first_frame_text(rows):

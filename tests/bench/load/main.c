@@ -6,10 +6,10 @@
  *
  * The measured window begins when all viewers have been started and had `--settle` (2000) milliseconds to begin. A
  * viewer is at full rate when it got at least 98 % of what the median viewer of the window got. `--stall N`: the first
- * N viewers stop reading in the window. `--each`: viewer number i plays the stream name followed by i, and "full rate"
- * is against the median.
- * `--server PID`: the report tells what CPU time this process took in the window. `--events`: lines tell half a second
- * before the window opens ("settled") and when it has closed ("closed", with half a second more of playing), so that
+ * N viewers stop reading in the window; their segments and windows are small from the start. `--each`: viewer number i
+ * plays the stream name followed by i, and "full rate" is against the median.
+ * `--server PID`: the report tells what CPU time this process took in the window. `--events`: lines tell a quarter of a
+ * second before the window opens ("settled") and when it has closed ("closed", with as much more of playing), so that
  * counters can be read while the stream flows. Exit status 0 when every viewer (but the stalled) played to the end at
  * full rate without an error, else 1.
  */
@@ -27,7 +27,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-enum { READ_SIZE = 262144, EVENTS = 512, MS = 1000000 };
+enum { READ_SIZE = 262144, EVENTS = 512, MS = 1000000, EVENT_MS = 250 };
+enum { SMALL_SEGMENT = 1448, SMALL_WINDOW = 14000 };
 
 static struct load load;
 
@@ -104,6 +105,14 @@ void viewer_message(struct viewer *v, uint8_t type, uint32_t timestamp, uint32_t
 	v->lead_have = v->tail_have = 0;
 }
 
+/* So that the server's socket is soon full once nothing is read any more: the kernel lets it queue a number of segments,
+ * which have 64 kB on loopback, and a window grows while it is read from. */
+static void make_small(int fd) {
+	int segment = SMALL_SEGMENT, window = SMALL_WINDOW;
+	setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+}
+
 static void start_viewer(struct viewer *v, int number, bool rtmp) {
 	const struct options *o = &load.options;
 	const struct sockaddr_in *to = rtmp ? &o->rtmp : &o->flv;
@@ -121,6 +130,8 @@ static void start_viewer(struct viewer *v, int number, bool rtmp) {
 		return;
 	}
 	setsockopt(v->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (number < o->stall)
+		make_small(v->fd);
 	if (connect(v->fd, (const struct sockaddr *)to, sizeof *to) != 0 && errno != EINPROGRESS) {
 		viewer_fail(v, "connect failed");
 		return;
@@ -223,7 +234,7 @@ static void measure_window(void) {
 	struct window *w = &load.window;
 	tell("settled");
 	if (load.options.events)
-		run_for(500 * (uint64_t)MS);
+		run_for(EVENT_MS * (uint64_t)MS);
 	stall();
 	w->server_cpu_ns = cpu_ns(load.options.server);
 	w->own_cpu_ns = cpu_ns(getpid());
@@ -236,7 +247,7 @@ static void measure_window(void) {
 	w->own_cpu_ns = cpu_ns(getpid()) - w->own_cpu_ns;
 	tell("closed");
 	if (load.options.events)
-		run_for(500 * (uint64_t)MS);
+		run_for(EVENT_MS * (uint64_t)MS);
 }
 
 int main(int argc, char **argv) {
