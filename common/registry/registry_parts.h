@@ -23,9 +23,9 @@ struct record {
 	char publisher[PUBLISHER_SIZE], credential[CREDENTIAL_SIZE]; /* of the holder; empty credential: none */
 	bool live;                                                   /* it publishes to this node */
 	struct takeover_history takeovers;
-	uint64_t told_ms; /* redis: when it was told last, in the loop's time; */
+	uint64_t told_ms;   /* redis: when it was told last, in the loop's time; */
 	struct list untold; /* and linked while it is to be told */
-	char *replicas;   /* ids of the origins that hold copies, each ended by a newline; NULL: nobody */
+	char *replicas;     /* ids of the origins that hold copies, each ended by a newline; NULL: nobody */
 	UT_hash_handle hh;
 };
 

@@ -3,8 +3,8 @@
  *
  * takeover: the newest publisher wins if it shows the holder's own credential; where none are configured, if it comes
  * from the holder's address or the holder has been silent for ingest.stall. More than TAKEOVERS_MAX takeovers within
- * TAKEOVER_WINDOW_MS, of holders that were not silent: two encoders fight, and the holder stays for as long. reject: the
- * holder stays.
+ * TAKEOVER_WINDOW_MS, of holders that were not silent: two encoders fight, and the holder stays for as long. reject:
+ * the holder stays.
  */
 #pragma once
 
