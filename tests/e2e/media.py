@@ -51,10 +51,11 @@ def codecs(url):
     return {stream["codec_name"] for stream in ffprobe_json(url)["streams"]}
 
 
-def decode_complaints(url, seconds, timeout=30, also=()):
+def decode_complaints(url, seconds, timeout=30, also=(), all_streams=False):
     """What ffmpeg says at level "error" or above when it decodes `seconds` of a live URL; "" when all is well. `also`: another
     output beside."""
-    result = subprocess.run([*FFMPEG, "-v", "error", "-i", url, "-t", str(seconds), "-f", "null", "-", *map(str, also)],
+    chosen = ["-map", "0"] if all_streams else []
+    result = subprocess.run([*FFMPEG, "-v", "error", "-i", url, *chosen, "-t", str(seconds), "-f", "null", "-", *map(str, also)],
                             capture_output=True, text=True, timeout=timeout * SLOW, check=False)
     return result.stderr if result.returncode == 0 else f"status {result.returncode}: {result.stderr}"
 
