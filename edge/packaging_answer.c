@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/name.h"
 #include "common/base/random.h"
+#include "common/mux/cmaf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -289,6 +290,23 @@ static enum segment_answer ask_store(struct packaging *p, struct package_ask *a,
 	return segment_store_ask(p->store, q->track, &q->media, reply);
 }
 
+/* Players that were told of a segment ask again and again for one that they are refused. */
+static void answer_empty(struct packaging *p, struct package_ask *a) {
+	struct bytes *block = NULL;
+	if (cmaf_empty_write(&block)) {
+		packaging_refuse(p, a, 503, "out_of_memory", "out of memory");
+		return;
+	}
+	struct conn_slice whole = {.data = block->data, .size = block->size, .owner = block};
+	finish(p, a,
+	       &(struct package_answer){.status = 200,
+	                                .content_type = media_type(p, &a->question),
+	                                .cache = PACKAGE_CACHE_NEVER,
+	                                .slices = &whole,
+	                                .count = 1});
+	bytes_unref(&block);
+}
+
 static void look_at_media(struct packaging *p, struct package_ask *a) {
 	const struct package_question *q = &a->question;
 	struct segment_reply reply = {0};
@@ -314,7 +332,10 @@ static void look_at_media(struct packaging *p, struct package_ask *a) {
 		if (q->media.kind == NAME_SEGMENT)
 			grow(p, a);
 		return;
-	default:
+	case SEGMENT_OVER:
+		answer_empty(p, a);
+		return;
+	case SEGMENT_NONE:
 		packaging_refuse(p, a, 404, "not_found", "there is no such segment, or not any more");
 	}
 }

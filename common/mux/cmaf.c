@@ -32,6 +32,18 @@ static void write_styp(struct buffer *b) {
 	box_end(b, styp);
 }
 
+int cmaf_empty_write(struct bytes **out) {
+	struct buffer b;
+	buffer_init(&b, 0);
+	write_styp(&b);
+	struct bytes *block = buffer_take(&b);
+	buffer_fini(&b);
+	if (!block)
+		return UV_ENOMEM;
+	*out = block;
+	return 0;
+}
+
 /* Microseconds of the Unix epoch as NTP's 32.32 bits, which wrap in 2036. */
 static uint64_t ntp_of(int64_t wall_us) {
 	enum { SECOND_US = 1000000 };

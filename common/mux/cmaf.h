@@ -45,5 +45,8 @@ struct cmaf_chunk {
  */
 int cmaf_chunk_head(const struct cmaf_chunk *c, struct bytes **head);
 
+/* A segment without a sample: styp alone. 0, or UV_ENOMEM. */
+int cmaf_empty_write(struct bytes **out);
+
 /* Bytes of the chunk without its head: the sum of the payloads. */
 uint64_t cmaf_chunk_payload_size(const struct cmaf_chunk *c);

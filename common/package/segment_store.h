@@ -77,6 +77,7 @@ enum segment_answer {
 	SEGMENT_HERE, /* `runs` are all of it */
 	SEGMENT_WAIT, /* announced but not whole: ask again after on_part or on_segment */
 	SEGMENT_NONE, /* 404 */
+	SEGMENT_OVER, /* of segment_store_resolve: it was announced, and its epoch ended before it began; it is empty */
 };
 
 struct segment_reply {
@@ -85,8 +86,8 @@ struct segment_reply {
 	bool is_init;
 };
 
-/* Which segment a NAME_TIME stands for: HERE, and the name is its NAME_SEGMENT from then on; WAIT, NONE as below. Other
- * names are HERE as they are.
+/* Which segment a NAME_TIME stands for: HERE, and the name is its NAME_SEGMENT from then on; WAIT, NONE, OVER as below.
+ * Other names are HERE as they are.
  *
  * It is the segment that begins at that time. Where none does, it may be one that was announced before it began, as
  * long as the one before it: that one if the time was expected of it, also when it began earlier, or later than the

@@ -84,14 +84,17 @@ static enum segment_answer look_around(const struct segment_track *t, const stru
 	if (at == t->count)
 		return later ? SEGMENT_NONE : ahead(t, n);
 	const struct segment *s = t->items[at], *next = at + 1 < t->count ? t->items[at + 1] : NULL;
+	bool is_over = next ? next->epoch != n->epoch : s->flags & SEGMENT_TENTATIVE || t->store->ended;
 	bool expected = n->time >= segment_track_expected(t, at);
 	if (!expected && n->time < add(s->start, s->duration))
 		return SEGMENT_NONE;
+	if (is_over)
+		return n->time == segment_track_expected(t, at) ? SEGMENT_OVER : SEGMENT_NONE;
 	if (!next)
 		return ahead(t, n);
 	if (next->number != s->number + 1 || next->flags & SEGMENT_HOLED)
 		return t->store->ended ? SEGMENT_NONE : SEGMENT_WAIT;
-	if (next->epoch != n->epoch || next->state == SEGMENT_GAP)
+	if (next->state == SEGMENT_GAP)
 		return SEGMENT_NONE;
 	if (!has_begun(next))
 		return SEGMENT_WAIT;

@@ -1,4 +1,5 @@
 """DASH and low-latency DASH."""
+import re
 import socket
 import time
 import xml.etree.ElementTree as ET
@@ -99,6 +100,23 @@ def test_the_next_segment_is_announced_before_it_begins_and_comes_as_announced(l
         assert "immutable" in answer.headers["cache-control"], "its name was right"
         wait_until(lambda: url in (one[3] for one in segments(manifest(player), kind)[:-2]), 10, "it is not the newest any more")
         assert player.get(url).body == answer.body
+
+
+def test_a_segment_that_was_foreseen_is_empty_when_its_encoder_went_before_it(live, encoder):
+    """Players who were told of it ask until they are answered: dash.js twenty times, and then it gives up playing."""
+    made, player = live
+    running = made.encoder
+    for _ in range(5):
+        urls = [foreseen(player, kind) for kind in ("video", "audio")]
+        running.close()
+        running = encoder(made.origin.rtmp_port)
+        answers = [player.get(url) for url in urls]
+        if not any(b"moof" in answer.body for answer in answers):  # else it had begun
+            break
+    for answer in answers:
+        assert answer.status == 200 and answer.headers["cache-control"] == "no-store", answer
+        assert answer.body[4:8] == b"styp" and int.from_bytes(answer.body[:4], "big") == len(answer.body)
+    assert player.get(re.sub(r"t(\d+)", lambda found: f"t{int(found[1]) + 1}", urls[0])).status == 404
 
 
 def test_a_segment_is_sent_as_it_grows(live):
