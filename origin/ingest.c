@@ -81,11 +81,12 @@ static void replicate(struct ingest *g) {
 		log_error("a stream has no replicas: out of memory", log_str("stream", g->stream->name.text));
 }
 
-/* The stream is ours, also if it was another's of which we held a copy (true): the run goes on behind all that is in
- * its log. */
+/* The stream is ours, also if it was another's of which we held a copy: the run goes on behind all that is in its log.
+ * True: it was, and the map knows of no newer epoch than the log's. */
 static bool take_over(struct ingest *g, const struct registry_claim *c) {
 	run_take(&g->run, c, g->stream->config, clock_wall_us());
-	return replica_take(g->stream) && run_adopt(&g->run, g->stream);
+	uint64_t known = c->known ? c->previous.epoch : 0;
+	return replica_take(g->stream) && run_adopt(&g->run, g->stream) && (!known || known == g->stream->epoch);
 }
 
 static void lost(struct ingest *g);

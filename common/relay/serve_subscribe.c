@@ -20,6 +20,7 @@ struct subscription {
 	struct stream_name name;
 	uint64_t handle;
 	uint64_t epoch, sequence; /* what the puller has */
+	int64_t after_us;         /* its newest media time */
 	int64_t history_us;
 	int64_t behind_us; /* what it may be behind the newest entry: what it began with, and relay.max_lag */
 	bool need_head, live, full;
@@ -110,6 +111,20 @@ void serve_subscriptions_writable(struct serve *s) {
 
 /* --- beginning --- */
 
+enum { AGAIN_MAX_US = 1000000 }; /* clocks differ: an epoch may begin a little before what the puller has */
+
+/* Where a newer epoch is new to the puller: at its first keyframe; or, when the older one has gone on for the puller
+ * beyond where we took it over, at the first that lies behind that. */
+static uint64_t first_new(const struct subscription *b, const struct log *log, uint64_t position) {
+	while (position < log->next) {
+		const struct log_item *item = log_at(log, position);
+		if (item->flags & ITEM_KEY && item->time_us > b->after_us - AGAIN_MAX_US)
+			break;
+		position++;
+	}
+	return position;
+}
+
 /* Where the puller goes on: after what it has, or at a newer epoch's beginning, or where it asked to begin. */
 static bool open_cursor(struct subscription *b, struct log *log) {
 	uint64_t position;
@@ -124,7 +139,7 @@ static bool open_cursor(struct subscription *b, struct log *log) {
 	}
 	b->need_head = true;
 	if (b->epoch && log_first_of_newer(log, b->epoch, &position) && position > log->first) {
-		cursor_open_at(&b->cursor, log, position, on_ready);
+		cursor_open_at(&b->cursor, log, first_new(b, log, position), on_ready);
 		b->cursor.want_key = true; /* whole from its first keyframe on */
 		return false;
 	}
@@ -212,6 +227,7 @@ void serve_subscribe(struct serve *s, const Weir__Relay__Subscribe *m) {
 	b->name = name;
 	b->epoch = m->epoch;
 	b->sequence = m->sequence;
+	b->after_us = m->after_us;
 	b->history_us = m->history_us;
 	HASH_ADD(hh, s->subscriptions, id, sizeof b->id, b);
 	if (HASH_ADDED(hh, b)) {

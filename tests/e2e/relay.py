@@ -30,8 +30,28 @@ def message(body, fields, payload=b""):
     return varint(len(header)) + varint(len(payload)) + header + payload
 
 
+def read_varint(file):
+    value, shift = 0, 0
+    while True:
+        byte = file.read(1)[0]
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value
+
+
+def fields_of(data):
+    """{number: value} of a protobuf message of numbers and bytes; of a repeated field the last."""
+    file, found = io.BytesIO(data), {}
+    while file.tell() < len(data):
+        key = read_varint(file)
+        value = read_varint(file)
+        found[key >> 3] = file.read(value) if key & 7 == 2 else value
+    return found
+
+
 HELLO, PROOF, PING, LOCATE, SUBSCRIBE, UNSUBSCRIBE, FETCH, PUBLISH, SAMPLE, UNPUBLISH = 1, 2, 3, 10, 20, 23, 40, 50, 51, 52
-ACCEPTED, REFUSED = 21, 22
+ACCEPTED, REFUSED, MEDIA = 21, 22, 31
 EDGE = 2
 
 
@@ -73,6 +93,12 @@ class Link:
             sizes = [self.read_varint(framed)[0] for _ in range(2)]
             if self.read_varint(framed)[0] >> 3 == body:
                 return framed.getvalue()[-sum(sizes):]
+
+    def next_fields(self, body):
+        """The fields of the next message whose body has that number."""
+        header = io.BytesIO(self.read_until(body))
+        read_varint(header)  # the body's number
+        return fields_of(header.read(read_varint(header)))
 
     def close(self):
         self.file.close()

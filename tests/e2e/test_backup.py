@@ -2,6 +2,7 @@
 import signal
 
 import pytest
+import relay
 import web
 from process import SLOW, wait_until
 from program import Program, ProgramEncoder, ProgramWatcher
@@ -320,6 +321,31 @@ def test_an_encoder_that_leaves_before_its_epoch_has_begun_leaves_a_stream_that_
     assert after["run"] == run and after["timeline"]["discontinuities"] == 1
 
 
+def subscribe(node, epoch=0, sequence=0, after_us=0):
+    """The first frame that an edge gets which has that already, and whether it went on there."""
+    link = relay.Link(node.relay_port)
+    link.socket.sendall(relay.message(relay.SUBSCRIBE, [(1, 7), (2, "live/cam1"), (3, "source"), (4, epoch),
+                                                        (5, sequence), (6, after_us)]))
+    accepted, media = link.next_fields(relay.ACCEPTED), link.next_fields(relay.MEDIA)
+    link.close()
+    return media, bool(accepted.get(6))
+
+
+def test_who_has_had_more_of_a_dead_origins_epoch_gets_nothing_twice(two_origins):
+    (one, two), _, first, second, viewer = two_origins(**{"stream.replicas": 1})
+    wait_until(lambda: standby(one)["aligned"], 15, "the two are aligned")
+    wait_until(lambda: second.sent and second.sent[-1] - second.sent[0] > 200, 30, "the other origin has some GOPs")
+    old = int(stream(one)["epoch"])
+    one.kill()
+    two.wait_log("stream goes on without a break", 10)
+    wait_until(lambda: int(stream(two)["epoch"]) > old, 15, "the new epoch begins")
+    newest, _ = subscribe(two)
+    behind, resumed = subscribe(two, old, 10**9, newest[4] - 60_000_000)
+    assert not resumed and behind[2] > old and behind[3] == 2, "the new epoch from its beginning"
+    ahead, resumed = subscribe(two, old, 10**9, newest[4] + 1_500_000)
+    assert not resumed and ahead[2] > old and ahead[4] > newest[4] + 500_000
+
+
 @pytest.mark.parametrize("registry", ["redis", "static"])
 @pytest.mark.parametrize("end, replicas", [("killed", 0), ("hung", 0), ("killed", 1)])
 def test_the_standbys_origin_goes_on_when_the_holders_is(two_origins, clip_tags, end, replicas, registry):
@@ -358,6 +384,26 @@ def test_the_standbys_origin_goes_on_when_the_holders_drains(two_origins, clip_t
     wait_until(lambda: viewer.newest(b"other") > number, 20, "the viewer sees the second encoder")
     assert viewer.longest_gap() < 3 * SLOW
     assert stream(two)["state"] == "live"
+
+
+def test_a_copy_moves_to_the_origin_where_the_standby_is(children, nodes, clip_tags, open_things):
+    redis = Redis(children).start()
+    settings = {"node.workers": 1, "registry.backend": "redis", "registry.redis": redis.address, "stream.replicas": 1}
+    origins = {name: nodes("origin", {**settings, **BACKUP}, name=name).start() for name in ("one", "two", "three")}
+    one, program = origins["one"], Program(clip_tags)
+    open_things(ProgramEncoder(one.rtmp_port, program, base=5000))
+
+    def holders():
+        return [name for name in ("two", "three") if origins[name].metric("weir_replicas")]
+
+    wait_until(holders, 10, "another origin holds a copy")
+    [other] = {"two", "three"} - set(holders())
+    second = open_things(ProgramEncoder(origins[other].rtmp_port, program, base=77))
+    wait_until(lambda: holders() == [other], 10, "the copy moves")
+    wait_until(lambda: [copy["node"] for copy in stream(one)["replicas"]] == [other], 5, "its owner says so")
+    second.close()
+    one.wait_metric("weir_standbys", 0)
+    assert holders() == [other], "it stays there"
 
 
 def test_a_third_publisher_is_refused_at_the_other_origin_too(two_origins, open_things):
