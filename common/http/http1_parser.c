@@ -47,10 +47,20 @@ static const struct http1_problem *take_byte(struct http1_parser *p, uint8_t c, 
 	return c == '\n' ? NULL : &bad_line_end;
 }
 
-static const struct http1_problem *take_plain(struct http1_parser *p, struct slice run) {
-	bool first = p->line_size == 0 && run.size;
-	p->line_size += run.size;
-	return first && p->lines && (*run.data == ' ' || *run.data == '\t') ? &folded : NULL;
+/* Takes a run of plain bytes, or one other. How many they are: a refusal comes at the same byte however a head is
+ * split. */
+static size_t take_some(struct http1_parser *p, struct slice data, bool *end) {
+	size_t plain = p->after_cr ? 0 : plain_bytes(data);
+	if (!plain) {
+		p->problem = take_byte(p, *data.data, end);
+		return 1;
+	}
+	if (p->line_size == 0 && p->lines && (*data.data == ' ' || *data.data == '\t')) {
+		p->problem = &folded;
+		return 1;
+	}
+	p->line_size += plain;
+	return plain;
 }
 
 /* How much of `data` belongs to the head; `*end` when it ends there. */
@@ -59,14 +69,13 @@ static size_t scan_head(struct http1_parser *p, struct slice data, bool *end) {
 	*end = false;
 	while (i < data.size && !p->problem && !*end) {
 		const struct http1_problem *large = p->lines ? &head_large : &target_long;
-		struct slice rest = {data.data + i, data.size - i};
-		rest.size = p->after_cr ? 0 : plain_bytes(rest);
-		p->problem = rest.size ? take_plain(p, rest) : take_byte(p, *rest.data, end);
-		i += rest.size ? rest.size : 1;
-		if (!p->problem && p->head_size + i > p->limits.head)
+		size_t room = p->limits.head - p->head_size, left = data.size - i;
+		size_t taken = take_some(p, (struct slice){data.data + i, left <= room ? left : room + 1}, end);
+		i += taken;
+		p->head_size += taken;
+		if (!p->problem && p->head_size > p->limits.head)
 			p->problem = large;
 	}
-	p->head_size += i;
 	return i;
 }
 

@@ -27,9 +27,11 @@ static const char *target_of(const struct http1_parser *p) {
 	return (const char *)p->request.target.block->data;
 }
 
-/* The status with which `text` is refused, the same at any split; 0 when it is a request, -1 when more is needed. */
+/* The status with which `text` is refused, the same and at the same byte at any split; 0 when it is a request, -1 when
+ * more is needed. */
 static int status_of(const char *text) {
 	int found = -2;
+	size_t found_at = 0;
 	for (size_t step = 1; step <= strlen(text); step = step < 8 ? step + 1 : step * 2) {
 		struct http1_parser p;
 		size_t at = 0;
@@ -38,7 +40,9 @@ static int status_of(const char *text) {
 		enum http1_event event = feed(&p, slice_of(text), step, &at, &continues);
 		int status = event == HTTP1_REFUSED ? p.problem->status : event == HTTP1_REQUEST ? 0 : -1;
 		cr_assert(found == -2 || found == status, "%d in steps of %zu, %d before", status, step, found);
+		cr_assert(found == -2 || found_at == at, "at byte %zu in steps of %zu, %zu before", at, step, found_at);
 		found = status;
+		found_at = at;
 		http1_parser_fini(&p);
 	}
 	return found;
