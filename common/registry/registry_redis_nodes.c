@@ -82,8 +82,7 @@ void redis_nodes_announce(struct registry *r) {
 	snprintf(capacity, sizeof capacity, "%" PRIu64, limits_connections(r->worker));
 	snprintf(busy, sizeof busy, "%u", load.busy_permille);
 	snprintf(sent, sizeof sent, "%" PRIu64, load.sent_bits);
-	const char *arguments[] = {shared->node, s->incarnation, ttl, s->channel, s->nodes_key,
-	                           s->announced ? "again" : "",
+	const char *arguments[] = {shared->node, s->incarnation, ttl, s->channel, s->nodes_key, s->announced ? "again" : "",
 	                           /* field by field */
 	                           "role", shared->role, "address", s->address, "http", s->http_address, "region",
 	                           c->node_region, "zone", c->node_zone, "version", WEIR_VERSION, "state",

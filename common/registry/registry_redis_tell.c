@@ -15,7 +15,8 @@ enum {
 	TELL_A_TURN = 128,
 	AWAITED_LEAST = 64,
 	AWAITED_MOST = 2048, /* a few MB in the connection's queue fail it */
-	SOON = 16, LATE = 4  /* parts of registry.timeout */
+	SOON = 16,
+	LATE = 4 /* parts of registry.timeout */
 };
 
 /* --- what is told --- */
