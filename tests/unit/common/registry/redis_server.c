@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -47,6 +49,29 @@ void server_command(redisContext *c, const char *text) {
 	redisReply *r = redisCommand(c, text);
 	cr_assert(r && r->type != REDIS_REPLY_ERROR, "%s: %s", text, r ? r->str : c->errstr);
 	freeReplyObject(r);
+}
+
+long long server_number(const char *command) {
+	redisContext *c = server_connect();
+	redisReply *r = redisCommand(c, command);
+	cr_assert(r && r->type == REDIS_REPLY_INTEGER, "%s", command);
+	long long number = r->integer;
+	freeReplyObject(r);
+	redisFree(c);
+	return number;
+}
+
+long long server_calls(const char *command) {
+	redisContext *c = server_connect();
+	redisReply *r = redisCommand(c, "INFO commandstats");
+	char line[64];
+	cr_assert(r && r->str);
+	snprintf(line, sizeof line, "cmdstat_%s:calls=", command);
+	const char *at = strstr(r->str, line);
+	long long calls = at ? strtoll(at + strlen(line), NULL, 10) : 0;
+	freeReplyObject(r);
+	redisFree(c);
+	return calls;
 }
 
 void server_start(void) {

@@ -18,6 +18,10 @@ redisContext *server_connect(void);
 /* Sends one command, which must succeed. */
 void server_command(redisContext *c, const char *text);
 
+/* An integer that the server answers, and how often it has carried out a command since it was started. */
+long long server_number(const char *command);
+long long server_calls(const char *command);
+
 void pause_ms(int ms);
 
 /* A server and both nodes on it, each of which knows that the other is there. */

@@ -123,3 +123,21 @@ Test(redis_nodes, a_renewal_alone_is_no_news) {
 	redisFree(c);
 	redis_nodes_close();
 }
+
+/* Everybody reads the whole list then. */
+Test(redis_nodes, nodes_that_find_the_map_empty_do_not_tell_each_other_one_by_one) {
+	redis_nodes_open();
+	server_stop();
+	wait_until_up(0, false);
+	wait_until_up(1, false);
+	server_start();
+	for (int i = 0; i < WAIT_MAX_MS && server_number("ZCARD weir:nodes") != NODES; i++)
+		pause_ms(1);
+	cr_assert_eq(server_number("ZCARD weir:nodes"), NODES);
+	cr_assert_eq(server_calls("publish"), 0);
+	node_restart(1);
+	for (int i = 0; i < WAIT_MAX_MS && !server_calls("publish"); i++)
+		pause_ms(1);
+	cr_assert_gt(server_calls("publish"), 0, "one that has just come says so");
+	redis_nodes_close();
+}

@@ -229,3 +229,38 @@ Test(registry_redis, foreign_content_is_no_answer) {
 	redisFree(c);
 	redis_nodes_close();
 }
+
+/* --- many streams --- */
+
+enum { MANY = 3000 };
+
+struct crowd {
+	_Atomic int granted;
+};
+
+static void on_granted(void *context, const struct registry_claim *c) {
+	atomic_fetch_add(&((struct crowd *)context)->granted, c->epoch != 0);
+}
+
+static void claim_many(struct registry *r, void *context) {
+	struct stream_name s;
+	for (int i = 0; i < MANY; i++) {
+		snprintf(s.text, sizeof s.text, "live/s%d", i);
+		registry_claim(r, &s, &(struct registry_request){.silent_ms = -1}, on_granted, context);
+	}
+}
+
+Test(registry_redis, an_empty_redis_is_told_of_all_streams_and_of_most_once) {
+	struct crowd all = {0};
+	redis_nodes_open();
+	server_stop();
+	wait_until_up(0, false);
+	on_node(0, claim_many, &all);
+	wait_for_count(&all.granted, MANY);
+	server_start();
+	for (int i = 0; i < WAIT_MAX_MS && server_number("DBSIZE") != MANY + NODES + 1; i++)
+		pause_ms(1);
+	cr_assert_eq(server_number("DBSIZE"), MANY + NODES + 1);
+	cr_assert_leq(server_calls("evalsha"), MANY + MANY / 2);
+	redis_nodes_close();
+}
