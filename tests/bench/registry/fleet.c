@@ -6,7 +6,14 @@
 #include <stdlib.h>
 #include <uv.h>
 
-enum { TICK_MS = 10, MARK_EVERY_MS = 2000, CLAIMS_A_TICK = 4, STOP_WITHIN_MS = 20000 };
+enum {
+	TICK_MS = 10,
+	LATE_MS = 5,
+	MARK_EVERY_MS = 2000,
+	CLAIMS_A_TICK = 20,
+	PUBLISHED_AT_MOST = 10, /* origins that have streams */
+	STOP_WITHIN_MS = 20000
+};
 
 /* --- streams --- */
 
@@ -77,22 +84,38 @@ static int start_node(struct worker *w, struct fleet *f, size_t i) {
 	return registry_new(&n->registry, w, &n->shared, &(struct registry_role){.nodes = on_nodes, .context = n});
 }
 
+static bool is_up(const struct fleet_node *n) {
+	const char *why;
+	bool ever;
+	return registry_up(n->registry, &why, &ever);
+}
+
 static void name_streams(struct fleet *f) {
-	size_t origins = (f->options.nodes + 1) / 2;
+	size_t all = (f->options.nodes + 1) / 2, origins = all < PUBLISHED_AT_MOST ? all : PUBLISHED_AT_MOST;
 	for (size_t i = 0; i < f->options.streams; i++) {
 		f->streams[i].owner = &f->nodes[2 * (i % origins)];
 		snprintf(f->streams[i].name.text, sizeof f->streams[i].name.text, "live/s%zu", i);
 	}
 }
 
-/* One node after the other, then stream after stream: a cluster does not begin in one moment. */
+/* The nodes that have streams, the streams, the other nodes, one after the other: what begins is told to all who are
+ * there, so no faster than this one process, and Redis, can bear the news of it. */
+static int begin_more(struct worker *w, struct fleet *f) {
+	bool late = worker_now_ms(w) - f->ticked_ms > TICK_MS + LATE_MS;
+	f->ticked_ms = worker_now_ms(w);
+	if (late || (f->next_node && !is_up(&f->nodes[f->next_node - 1])))
+		return 0;
+	if (f->next_node == 2 * PUBLISHED_AT_MOST || f->next_node == f->options.nodes)
+		claim_some(f);
+	if (f->next_node == f->options.nodes ||
+	    (f->next_node == 2 * PUBLISHED_AT_MOST && atomic_load(&f->claimed) < f->options.streams))
+		return 0;
+	return start_node(w, f, f->next_node++);
+}
+
 static void on_tick(struct timer *t) {
 	struct fleet *f = list_entry(t, struct fleet, tick);
-	int err = 0;
-	if (f->next_node < f->options.nodes)
-		err = start_node(t->worker, f, f->next_node++);
-	else
-		claim_some(f);
+	int err = begin_more(t->worker, f);
 	mark_some(f);
 	if (!err)
 		err = timer_start(t, TICK_MS);

@@ -33,6 +33,7 @@ struct fleet {
 	struct fleet_node *nodes;
 	struct fleet_stream *streams;
 	struct timer tick;
+	uint64_t ticked_ms; /* loop time of the last tick */
 	size_t next_node, next_claim, next_mark;
 	_Atomic size_t claimed, complete;
 };
