@@ -53,8 +53,8 @@ static bool wanted(const struct shadow_item *i, const struct align *a, unsigned 
 }
 
 static bool over_limit(const struct shadow *s) {
-	return s->bytes > SHADOW_BYTES_MAX ||
-	       item_at(s, s->next - 1)->wall_us - item_at(s, s->first)->wall_us > SHADOW_SPAN_US;
+	int64_t span_us = s->whole ? SHADOW_WHOLE_US : SHADOW_SPAN_US;
+	return s->bytes > SHADOW_BYTES_MAX || item_at(s, s->next - 1)->wall_us - item_at(s, s->first)->wall_us > span_us;
 }
 
 static int trim(struct shadow *s, const struct align *a, unsigned side) {

@@ -8,7 +8,11 @@
 #include "common/stream/align.h"
 #include "common/stream/publisher.h"
 
-enum { SHADOW_BYTES_MAX = 32 * 1024 * 1024, SHADOW_SPAN_US = 12000000 };
+enum {
+	SHADOW_BYTES_MAX = 32 * 1024 * 1024,
+	SHADOW_SPAN_US = 12000000,
+	SHADOW_WHOLE_US = 30000000, /* three GOPs of the longest usual kind, and a while without the other */
+};
 
 struct shadow_item {
 	struct sample sample; /* with a reference to its block */

@@ -35,7 +35,7 @@ static uint64_t config_of(const struct track *t) {
 
 static bool is_recent(const struct carry *c, const struct entry *e) {
 	const struct log *l = &c->log->log;
-	return e->epoch == c->log->epoch && log_at(l, l->next - 1)->time_us - e->time_us <= SHADOW_SPAN_US;
+	return e->epoch == c->log->epoch && log_at(l, l->next - 1)->time_us - e->time_us <= SHADOW_WHOLE_US;
 }
 
 /* The log's next frame that can be compared; NULL: there are no more. What it says of its arrival is by its anchor. */
