@@ -13,8 +13,8 @@ from process import Children
 class Bench:
     """Rows go to a file as they are measured, one JSON object a line."""
 
-    def __init__(self, results, quick, lock=None, seconds=3):
-        self.results, self.quick, self.lock, self.seconds = results, quick, lock, seconds
+    def __init__(self, results, quick, lock=None, seconds=3, viewers=None):
+        self.results, self.quick, self.lock, self.seconds, self.viewers = results, quick, lock, seconds, viewers
         results.mkdir(parents=True, exist_ok=True)
         self.path = results / f"rows-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}.jsonl"
         self.rows = []

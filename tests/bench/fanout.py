@@ -126,9 +126,7 @@ def measure(bench, clip, sizes, rounds, seconds):
     with processes() as children:
         field = Field(children, clip, ALL)
         count_nginx_writes(bench, field)
-        everyone = field.contestants
-        for viewers, wanted in sizes.items():
-            field.contestants = [contestant for contestant in everyone if contestant.name in wanted]
+        for viewers in sizes:
             size = Size(bench, field, viewers, seconds if viewers < 1000 else max(seconds - 1, 1))
             for number in range(rounds):
                 size.round(number)
