@@ -220,7 +220,7 @@ def test_a_standby_whose_stream_ends_is_told(pair):
 def two_origins(children, nodes, clip_tags, open_things):
     """Two origins with one map, or that ask each other, an edge, an encoder at each origin, and a viewer. The second encoder stands by at
     the first origin."""
-    def make(other=None, registry="redis", **settings):
+    def make(other=None, tags=None, registry="redis", **settings):
         common = {"node.workers": 1}
         if registry == "redis":
             common = {**common, "registry.backend": "redis", "registry.redis": Redis(children).start().address}
@@ -232,7 +232,7 @@ def two_origins(children, nodes, clip_tags, open_things):
             common["registry.origins"] = ",".join(start_listed(origins))
             wait_linked(origins)
         edge = nodes("edge", common, name="edge").start()
-        program = Program(clip_tags)
+        program = Program(tags or clip_tags)
         first = open_things(ProgramEncoder(origins[0].rtmp_port, program, base=5000))
         wait_until(lambda: first.sent, 10, "the first encoder sends")
         viewer = open_things(ProgramWatcher(edge.rtmp_port))
@@ -298,6 +298,22 @@ def test_aligned_encoders_at_two_origins_lose_no_frame_when_one_origin_drains(tw
     wait_until(lambda: second.sent and second.sent[-1] - second.sent[0] > 200, 30, "the other origin has some GOPs")
     one.terminate()
     see_until(viewer, second.sent[-1] + 100, "the viewer sees the second encoder")
+    assert viewer.holes() == []
+    assert stream(two)["timeline"]["discontinuities"] == 0
+
+
+def with_one_keyframe(tags):
+    """The same tags; only the first frame says that it is a keyframe."""
+    keys = [tag for tag in tags if tag.is_keyframe()]
+    return [type(tag)(tag.type, tag.timestamp, bytes([tag.payload[0] & 0x0F | 0x20]) + tag.payload[1:])
+            if tag in keys[1:] else tag for tag in tags]
+
+
+def test_gops_of_six_seconds_are_compared_too(two_origins, clip_tags):
+    (one, two), _, first, second, viewer = two_origins(tags=with_one_keyframe(clip_tags), **{"stream.replicas": 1})
+    wait_until(lambda: standby(one)["aligned"], 30, "the two are aligned")
+    one.kill()
+    see_until(viewer, second.sent[-1] + 60, "the viewer sees the second encoder")
     assert viewer.holes() == []
     assert stream(two)["timeline"]["discontinuities"] == 0
 
