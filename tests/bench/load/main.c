@@ -105,8 +105,8 @@ void viewer_message(struct viewer *v, uint8_t type, uint32_t timestamp, uint32_t
 	v->lead_have = v->tail_have = 0;
 }
 
-/* So that the server's socket is soon full once nothing is read any more: the kernel lets it queue a number of segments,
- * which have 64 kB on loopback, and a window grows while it is read from. */
+/* So that the server's socket is soon full once nothing is read any more: the kernel lets it queue a number of
+ * segments, which have 64 kB on loopback, and a window grows while it is read from. */
 static void make_small(int fd) {
 	int segment = SMALL_SEGMENT, window = SMALL_WINDOW;
 	setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
