@@ -22,7 +22,7 @@ struct heir {
 	struct stream_name name;
 	uint64_t epoch;
 	char node[RELAY_NODE_SIZE]; /* its origin, */
-	uint64_t incarnation;       /* and which process of it */
+	uint64_t incarnation;       /* and which process of it; 0: its link has not been up since it was heard of */
 	struct list node_suspect;   /* linked: that one may be dead */
 	uint64_t suspected_ms, try_ms;
 	UT_hash_handle hh;
@@ -48,9 +48,9 @@ static struct heir *find(const struct heirs *h, const struct stream_name *name) 
 	return e;
 }
 
-void heirs_forget(struct heirs *h, const struct stream_name *name) {
+void heirs_forget(struct heirs *h, const struct stream_name *name, uint64_t epoch) {
 	struct heir *e = find(h, name);
-	if (e)
+	if (e && e->epoch <= epoch)
 		heir_free(h, e);
 }
 
@@ -89,8 +89,10 @@ static void keep_time(struct heirs *h) {
 
 static void judge(struct heirs *h, struct heir *e) {
 	uint64_t now = worker_now_ms(worker_of(h));
-	bool there = incarnation_of(peers_find(&h->origin->peers, e->node)) == e->incarnation;
-	if (there) {
+	uint64_t incarnation = incarnation_of(peers_find(&h->origin->peers, e->node));
+	if (!e->incarnation)
+		e->incarnation = incarnation;
+	if (incarnation && incarnation == e->incarnation) {
 		list_remove(&e->node_suspect);
 	} else if (list_empty(&e->node_suspect)) {
 		e->suspected_ms = now;
@@ -161,8 +163,10 @@ void heirs_heard(struct heirs *h, const struct stream_name *name, uint64_t epoch
 		return;
 	e->epoch = epoch;
 	snprintf(e->node, sizeof e->node, "%s", node);
-	e->incarnation = incarnation_of(peers_find(&h->origin->peers, node));
+	e->incarnation = 0;
 	list_remove(&e->node_suspect);
+	judge(h, e); /* it may be gone by now */
+	keep_time(h);
 }
 
 /* --- life --- */

@@ -35,5 +35,6 @@ void heirs_stop(struct heirs *h);
 /* Another origin claims a stream. */
 void heirs_heard(struct heirs *h, const struct stream_name *name, uint64_t epoch, const char *node);
 
-/* The stream is over, or was taken on here, or by somebody else who will be heard of. */
-void heirs_forget(struct heirs *h, const struct stream_name *name);
+/* The stream of that epoch (UINT64_MAX: of any) is over, or was taken on here, or by somebody else who has been or will
+ * be heard of. */
+void heirs_forget(struct heirs *h, const struct stream_name *name, uint64_t epoch);

@@ -122,9 +122,9 @@ static void claimed_for_nobody(struct ingest *g, const struct registry_claim *c)
 static void answer_heir(struct ingest *g, const struct registry_claim *c) {
 	if (!g->gone_epoch)
 		return;
-	g->gone_epoch = 0;
 	if (c->epoch || c->passed)
-		heirs_forget(&g->origin->heirs, &g->stream->name);
+		heirs_forget(&g->origin->heirs, &g->stream->name, c->epoch ? c->epoch : g->gone_epoch);
+	g->gone_epoch = 0;
 	if (!c->epoch)
 		slate_disarm(&g->slate); /* who is to try again, and when, the heirs know */
 }

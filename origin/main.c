@@ -134,7 +134,7 @@ static void on_changed(void *context, const struct stream_name *name, uint64_t e
 	if (stream_home(o->base.worker, name) == o->base.worker)
 		replica_newer(o, name, epoch, NULL);
 	if (!epoch) /* it is over */
-		heirs_forget(&o->heirs, name);
+		heirs_forget(&o->heirs, name, UINT64_MAX);
 }
 
 static void on_finished(void *context, const struct stream_name *name, uint64_t epoch, enum registry_run run) {
