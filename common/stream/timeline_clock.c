@@ -23,6 +23,8 @@ void timeline_lag_reset(struct timeline *t) {
 void timeline_clock_begin(struct timeline *t, uint32_t ms, int64_t wall_us) {
 	struct timeline_run *run = t->run;
 	int64_t start = wall_us > run->highest_us ? wall_us : run->highest_us;
+	if (start <= run->start_us) /* no frame came after the newest mark */
+		start = run->start_us + 1;
 	start = (start + 999) / 1000 * 1000;
 	t->clock = (struct timeline_clock){.begun = true,
 	                                   .offset_us = start - (int64_t)ms * 1000,
