@@ -5,7 +5,7 @@ import subprocess
 import media
 from process import wait_until
 from redis import Redis
-from weir import ROOT, Node, node_environment
+from weir import ROOT, Node, free_port, node_environment
 
 # The rights that docs/redis.md lists, with another prefix.
 RULES = [rule.replace("weir:", "w:") for rule in
@@ -87,7 +87,8 @@ def test_two_clusters_share_a_redis_by_their_prefixes(redis_cluster, children, e
 
 
 def test_a_redis_cluster_is_refused_at_the_start(children):
-    redis = Redis(children, options=["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"]).start()
+    cluster = ["--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", str(free_port())]
+    redis = Redis(children, options=cluster).start()
     for role in ("origin", "edge"):
         node = Node(children, role, {"registry.backend": "redis", "registry.redis": redis.address, "node.workers": 2})
         result = subprocess.run(node.command(), capture_output=True, text=True, timeout=20, env=node_environment(), check=False)
