@@ -133,9 +133,11 @@ export class Engine extends EventTarget {
 	/** The protocol says that the stream is over; the session knows whether it is, or only this connection. */
 	async over() {
 		const { turn } = this;
+		const ended = performance.now();
 		this.session.look();
 		await wait(1500);
-		if (turn === this.turn && this.session.state === 'live') this.start();
+		const goesOn = this.moved - ended > 500; // only a stretch of it was over
+		if (turn === this.turn && this.session.state === 'live' && !goesOn) this.start();
 	}
 
 	advanced() {

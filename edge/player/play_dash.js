@@ -8,6 +8,10 @@ const CLOSE_S = 1.42; // where the manifest allows it; each stall adds
 const STALL_ADDS_S = 0.4;
 const FARTHEST_S = 4;
 
+const GAP_LOOK_MS = 100;
+const GAP_LEAST_S = 0.3; // shorter ones the library may leap over
+const EMPTY_BYTES = 64; // a segment of no more has a `styp` alone: its period broke off before it began
+
 /** Errors of the library that tell of a server: its manifest, a segment, an initialisation could not be had. */
 const UNANSWERED = new Set([25, 27, 28]);
 
@@ -33,11 +37,14 @@ class DashPlayback {
 			},
 		});
 		this.video = video;
+		this.url = url;
 		this.delay = NaN;
+		this.added = 0; // to it, by the newest stall
 		this.edges = [];
 		this.left = new Set(); // hosts of those that failed
 		this.events = new AbortController();
 		video.addEventListener('waiting', () => this.stalled(), { signal: this.events.signal });
+		this.gaps = setInterval(() => this.overGap(), GAP_LOOK_MS);
 		this.listen(dashjs.MediaPlayer.events, on);
 		this.player.initialize(video, url, false);
 	}
@@ -47,15 +54,46 @@ class DashPlayback {
 		this.ready = new Promise((done) => this.player.on(events.STREAM_INITIALIZED, done));
 		this.player.on(events.STREAM_INITIALIZED, () => {
 			on.changed();
-			if (this.left.size) this.player.play();
+			if (this.again) this.player.play();
 		});
 		this.player.on(events.MANIFEST_LOADED, (e) => {
 			this.keepClose(e.data);
 			this.note(e.data);
 		});
-		this.player.on(events.FRAGMENT_LOADING_COMPLETED, (e) => this.bytes.add(e.response?.byteLength || e.request?.bytesLoaded || 0));
-		this.player.on(events.PLAYBACK_ENDED, () => on.ended());
+		this.player.on(events.FRAGMENT_LOADING_COMPLETED, (e) => this.loaded(e.request, e.response?.byteLength || e.request?.bytesLoaded || 0));
+		this.player.on(events.PLAYBACK_ENDED, (e) => e.isLast === false || on.ended());
 		this.player.on(events.ERROR, (e) => this.leave(e.error) || on.failed(e.error?.message ?? String(e.error)));
+	}
+
+	loaded(request, size) {
+		this.bytes.add(size);
+		if (request?.type !== 'MediaSegment' || size > EMPTY_BYTES || this.looking) return;
+		// The next period is there, or will be: the library would look for it half a segment later.
+		this.looking = true;
+		this.player.refreshManifest(() => { this.looking = false; });
+	}
+
+	/** Begins anew by that manifest. */
+	begin(url) {
+		this.url = url;
+		this.again = true;
+		this.player.attachSource(url);
+	}
+
+	/** An encoder was away, and is back: the library would wait once more for as long as it was, and a jump into another
+	 * period now and then leaves it standing. */
+	overGap() {
+		const { video, player } = this;
+		if (!player.isReady() || video.paused || video.seeking || video.readyState > 2) return;
+		const { buffered, currentTime } = video;
+		for (let i = 0; i < buffered.length; i++) {
+			const gap = buffered.start(i) - currentTime;
+			if (gap < GAP_LEAST_S) continue;
+			this.farther(-this.added); // the encoder's gap says nothing of the network
+			this.added = 0;
+			if (this.latency() - gap >= player.getTargetLiveDelay()) this.begin(this.url);
+			return;
+		}
 	}
 
 	/** The edges that the manifest lists, by their manifests' addresses. */
@@ -72,7 +110,7 @@ class DashPlayback {
 		const next = this.edges.find((url) => new URL(url).host !== host && !this.left.has(new URL(url).host));
 		if (!next) return false;
 		this.left.add(host);
-		setTimeout(() => { if (!this.events.signal.aborted) this.player.attachSource(next); });
+		setTimeout(() => { if (!this.events.signal.aborted) this.begin(next); });
 		return true;
 	}
 
@@ -88,12 +126,19 @@ class DashPlayback {
 
 	stalled() {
 		if (!this.video.dataset.began || this.video.seeking || Number.isNaN(this.delay)) return;
-		this.delay = Math.min(FARTHEST_S, this.delay + STALL_ADDS_S);
+		this.added = Math.min(FARTHEST_S - this.delay, STALL_ADDS_S);
+		this.farther(this.added);
+	}
+
+	farther(seconds) {
+		if (!seconds) return;
+		this.delay += seconds;
 		this.player.updateSettings({ streaming: { delay: { liveDelay: this.delay } } });
 	}
 
 	stop() {
 		this.events.abort();
+		clearInterval(this.gaps);
 		this.player.destroy();
 	}
 

@@ -1,7 +1,9 @@
 """The page to watch, as somebody who watches sees it."""
+import time
+
 import media
 import pytest
-from process import wait_until
+from process import SLOW, wait_until
 
 
 def page(node, name="live/cam1", query=""):
@@ -48,6 +50,23 @@ def test_a_lost_encoder_is_told_and_playback_goes_on_when_it_is_back(chromium, c
     publish(children, one.origin, name="publish2")
     seen = chromium.wait_playing(30)
     assert seen["state"] == "live" or chromium.wait("live again", lambda s: s["state"] == "live")
+
+
+@pytest.mark.parametrize("protocol", ["flv", "llhls", "dash"])
+def test_the_picture_goes_on_soon_after_its_encoder_is_back(chromium, children, cluster, protocol):
+    one = cluster()
+    first = publish(children, one.origin, gop=2)
+    chromium.open(page(one.edge, query=f"?protocol={protocol}"))
+    chromium.wait_playing(60)
+    first.kill()
+    wait_until(lambda: one.edge.api("streams/live/cam1")["state"] == "waiting", 10, "the edge waits for the encoder")
+    time.sleep(2)  # the gap, which players see in the timeline
+    publish(children, one.origin, name="publish2", gop=2)
+    wait_until(lambda: one.edge.api("streams/live/cam1")["state"] == "live", 20, "it is live again")
+    back = time.monotonic()
+    times = []
+    chromium.wait("the picture moves", lambda s: times.append(s["time"]) or len(set(times[-5:])) == 5, 3 * SLOW)
+    print(f"\n{protocol}: {time.monotonic() - back:.2f} s after the encoder")
 
 
 @pytest.mark.parametrize("protocol", ["flv", "llhls", "dash"])
