@@ -91,7 +91,8 @@ struct segment_reply {
  *
  * It is the segment that begins at that time. Where none does, it may be one that was announced before it began, as
  * long as the one before it: that one if the time was expected of it, also when it began earlier, or later than the
- * time. It is a guess (`*guessed`: send no-store) while another may yet begin at that very moment. */
+ * time. Else the one that the time lies in: players count on by what one segment was expected to last. It is a guess
+ * (`*guessed`: send no-store) while another may yet begin at that very moment. */
 enum segment_answer segment_store_resolve(const struct segment_store *s, const char *track, struct segment_name *name,
                                           bool *guessed);
 

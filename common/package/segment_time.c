@@ -86,8 +86,10 @@ static enum segment_answer look_around(const struct segment_track *t, const stru
 	const struct segment *s = t->items[at], *next = at + 1 < t->count ? t->items[at + 1] : NULL;
 	bool is_over = next ? next->epoch != n->epoch : s->flags & SEGMENT_TENTATIVE || t->store->ended;
 	bool expected = n->time >= segment_track_expected(t, at);
-	if (!expected && n->time < add(s->start, s->duration))
-		return SEGMENT_NONE;
+	if (!expected && n->time < add(s->start, s->duration)) {
+		*out = s; /* some players count on by what one segment was expected to last */
+		return SEGMENT_HERE;
+	}
 	if (is_over)
 		return n->time == segment_track_expected(t, at) ? SEGMENT_OVER : SEGMENT_NONE;
 	if (!next)
