@@ -75,14 +75,7 @@ void conn_count_written(struct conn *c, size_t size) {
 
 /* One system call, or with TLS a few. Bytes taken (0 when full), or a libuv code. */
 static int write_now(struct conn *c, uv_buf_t *bufs, unsigned count) {
-	if (c->tls)
-		return tls_conn_write(c, bufs, count);
-	int n = uv_try_write(&c->stream, bufs, count);
-	if (n == UV_EAGAIN)
-		return 0;
-	if (n > 0)
-		conn_count_written(c, (size_t)n);
-	return n;
+	return c->tls ? tls_conn_write(c, bufs, count) : conn_out(c, bufs, count);
 }
 
 static unsigned pending_bufs(struct conn *c, uv_buf_t *bufs, size_t *total) {
@@ -113,11 +106,10 @@ static int flush(struct conn *c) {
 }
 
 static void begin_linger_shutdown(struct conn *c) {
-	uv_os_fd_t fd;
 	if (c->tls)
 		tls_conn_say_end(c);
-	if (!c->writing && uv_fileno(&c->handle, &fd) == 0)
-		shutdown(fd, SHUT_WR);
+	if (!c->writing)
+		shutdown(c->fd, SHUT_WR);
 }
 
 static void fail(struct conn *c, int err) {
@@ -250,6 +242,7 @@ size_t conn_queued(const struct conn *c) {
 
 void conn_init(struct conn *c, struct worker *w, const struct conn_ops *ops) {
 	memset(c, 0, sizeof *c);
+	c->fd = -1;
 	c->worker = w;
 	c->ops = ops;
 	c->last_read_ms = c->last_written_ms = worker_now_ms(w);
@@ -269,10 +262,11 @@ int conn_init_handle(struct conn *c, bool is_unix) {
 }
 
 void conn_begin_reading(struct conn *c) {
+	bool connected = uv_fileno(&c->handle, &c->fd) == 0;
 	if (c->handle.type == UV_TCP)
 		uv_tcp_nodelay(&c->tcp, 1);
 	conn_watch_peer(c);
-	c->open = uv_read_start(&c->stream, on_alloc, conn_on_read) == 0;
+	c->open = connected && uv_read_start(&c->stream, on_alloc, conn_on_read) == 0;
 	if (!c->open)
 		conn_close(c);
 }
@@ -321,15 +315,11 @@ int conn_adopt(struct conn *c, struct worker *w, int fd, bool is_unix, const str
 }
 
 int conn_detach(struct conn *c) {
-	uv_os_fd_t fd;
 	if (!can_send(c) || conn_queued(c))
 		return UV_EBUSY;
 	if (c->tls)
 		return UV_ENOTSUP;
-	int err = uv_fileno(&c->handle, &fd);
-	if (err)
-		return err;
-	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	int copy = fcntl(c->fd, F_DUPFD_CLOEXEC, 0);
 	if (copy < 0)
 		return uv_translate_sys_error(errno);
 	conn_close(c);
@@ -364,6 +354,7 @@ void conn_close(struct conn *c) {
 		conn_connect_cancel(c);
 	if (c->tls)
 		tls_conn_stop(c);
+	c->fd = -1;
 	uv_close(&c->handle, on_handle_closed);
 }
 

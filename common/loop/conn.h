@@ -69,20 +69,23 @@ struct conn {
 		uv_tcp_t tcp;
 		uv_pipe_t pipe;
 	};
-	struct worker *worker;
-	const struct conn_ops *ops;
-	struct conn_pending pending;
-	struct turn_task flush;
-	uint64_t last_read_ms;    /* loop time of the last bytes read */
-	uint64_t last_written_ms; /* loop time when the kernel last took bytes */
-	uint64_t read_bytes, written_bytes;
-	struct conn_connect *connecting;
-	struct tls_conn *tls; /* NULL: in clear */
+	/* What a send touches lies together: a fan-out finds each viewer's cold. */
+	int fd; /* -1 until it is open */
 	bool open, closing;
 	bool writing;   /* the kernel was full: the first pending run, or ciphertext, is with libuv; or TLS has not begun */
 	bool lingering; /* conn_close_after_send: nothing is heard any more */
 	bool limited;   /* counts towards limits.connections */
 	bool lulled;    /* conn_lull */
+	struct tls_conn *tls; /* NULL: in clear */
+	struct worker *worker;
+	uint64_t last_written_ms; /* loop time when the kernel last took bytes */
+	uint64_t written_bytes;
+	struct conn_pending pending;
+	const struct conn_ops *ops;
+	struct turn_task flush;
+	uint64_t read_bytes;
+	uint64_t last_read_ms; /* loop time of the last bytes read */
+	struct conn_connect *connecting;
 	uint32_t peer_timeout_ms; /* conn_set_peer_timeout; 0: the kernel's own patience */
 	uint32_t stall_ms;        /* conn_watch_stall; 0: not watched */
 	struct timer stall;       /* set when the kernel is full; of a conn that lingers, its end */

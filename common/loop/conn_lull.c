@@ -7,9 +7,8 @@
 #include <sys/socket.h>
 
 static void wake_from(struct conn *c, int bytes) {
-	uv_os_fd_t fd;
-	if (uv_fileno(&c->handle, &fd) == 0)
-		setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes); /* if it fails we are only woken more often */
+	/* If it fails we are only woken more often. */
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes);
 }
 
 void conn_lull(struct conn *c, bool on) {
@@ -22,12 +21,11 @@ void conn_lull(struct conn *c, bool on) {
 /* The peer's end and errors are left to libuv, which sees them too. */
 void conn_read_now(struct conn *c) {
 	uv_buf_t buf = uv_buf_init((char *)c->worker->read_buffer, sizeof c->worker->read_buffer);
-	uv_os_fd_t fd;
 	ssize_t n;
-	if (!c->lulled || !c->open || uv_fileno(&c->handle, &fd))
+	if (!c->lulled || !c->open)
 		return;
 	do {
-		n = recv(fd, buf.base, buf.len, MSG_DONTWAIT);
+		n = recv(c->fd, buf.base, buf.len, MSG_DONTWAIT);
 		if (n > 0)
 			conn_on_read(&c->stream, n, &buf);
 	} while (n == (ssize_t)buf.len && !c->closing);

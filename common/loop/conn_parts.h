@@ -1,8 +1,7 @@
 /*
- * conn_parts.h: a conn's parts. Internal: conn.c (reading, sending, closing), conn_queue.c (what waits),
- * conn_connect.c (opening one),
- * conn_stall.c (peers that take nothing), conn_lull.c (bytes that nobody needs soon), conn_peer.c (peers that
- * vanished).
+ * conn_parts.h: a conn's parts. Internal: conn.c (reading, sending, closing), conn_out.c (the system call),
+ * conn_queue.c (what waits), conn_connect.c (opening one), conn_stall.c (peers that take nothing), conn_lull.c (bytes
+ * that nobody needs soon), conn_peer.c (peers that vanished).
  */
 #pragma once
 
@@ -27,6 +26,9 @@ void conn_begin_reading(struct conn *c);
 
 /* libuv's read callback. */
 void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf);
+
+/* Offers the kernel `bufs`, in one call. Bytes that it took, which are counted; 0: it is full; or a libuv code. */
+int conn_out(struct conn *c, uv_buf_t *bufs, unsigned count);
 
 /* Bytes that the kernel took. */
 void conn_count_written(struct conn *c, size_t size);

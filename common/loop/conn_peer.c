@@ -22,16 +22,15 @@ static int set(int fd, int level, int option, unsigned value) {
 
 /* Sockets that cannot be told are dead already, and say so when they are read. */
 void conn_watch_peer(struct conn *c) {
-	uv_os_fd_t fd;
-	if (c->handle.type != UV_TCP || !c->peer_timeout_ms || uv_fileno(&c->handle, &fd))
+	if (c->handle.type != UV_TCP || !c->peer_timeout_ms)
 		return;
 	unsigned whole_s = (c->peer_timeout_ms + 999) / 1000;
 	unsigned idle_s = whole_s > 2 ? whole_s / 2 : 1, left_s = whole_s > idle_s ? whole_s - idle_s : 1;
-	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
-	set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (left_s + PROBES - 1) / PROBES);
-	set(fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
-	set(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, c->peer_timeout_ms);
-	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set(c->fd, IPPROTO_TCP, TCP_KEEPIDLE, idle_s);
+	set(c->fd, IPPROTO_TCP, TCP_KEEPINTVL, (left_s + PROBES - 1) / PROBES);
+	set(c->fd, IPPROTO_TCP, TCP_KEEPCNT, PROBES);
+	set(c->fd, IPPROTO_TCP, TCP_USER_TIMEOUT, c->peer_timeout_ms);
+	set(c->fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
 void conn_set_peer_timeout(struct conn *c, uint32_t ms) {

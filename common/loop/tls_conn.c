@@ -115,12 +115,10 @@ static int send_cipher(struct tls_conn *t) {
 		return buffer_error(&t->more);
 	}
 	uv_buf_t buf = uv_buf_init((char *)s->cipher, (unsigned)size);
-	int n = uv_try_write(&t->conn->stream, &buf, 1);
-	if (n < 0 && n != UV_EAGAIN)
+	int n = conn_out(t->conn, &buf, 1);
+	if (n < 0)
 		return n;
-	if (n > 0)
-		conn_count_written(t->conn, (size_t)n);
-	size_t sent = n > 0 ? (size_t)n : 0;
+	size_t sent = (size_t)n;
 	if (sent == size)
 		return 0;
 	t->out = bytes_copy(s->cipher + sent, size - sent);
