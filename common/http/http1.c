@@ -97,11 +97,10 @@ static void await_request(struct http1 *h) {
 
 /* The answer to what never reached a handler. */
 static void refuse(struct http1 *h, int status, const char *code, const char *message) {
-	metric_inc(M_HTTP_REFUSED);
 	h->phase = HTTP1_ANSWERING;
 	h->keep_alive = false;
 	h->exchange.method = HTTP_GET_METHOD;
-	http_respond_error(&h->exchange, status, code, message);
+	http_respond_refusal(&h->exchange, status, code, message);
 }
 
 static void check_stalled(struct http1 *h) {
@@ -163,7 +162,7 @@ static void answer_request(struct http1 *h) {
 	x->query = query ? query : "";
 	metric_inc(M_HTTP_REQUESTS);
 	if (http_path_decode(path))
-		http_respond_error(x, 400, "bad_path", "the path cannot be read");
+		http_respond_refusal(x, 400, "bad_path", "the path cannot be read");
 	else
 		http_route(x->server, x, path);
 }

@@ -3,7 +3,6 @@
 
 #include "common/base/decimal.h"
 #include "common/base/logger.h"
-#include "common/base/metrics.h"
 #include "common/http/http1_parser.h"
 
 #include <string.h>
@@ -172,11 +171,10 @@ void http2_stream_reset(struct http2_stream *s, uint32_t error) {
 }
 
 void http2_stream_refuse(struct http2_stream *s, const struct http1_problem *problem) {
-	metric_inc(M_HTTP_REFUSED);
 	s->phase = HTTP2_ANSWERING;
 	if (s->exchange.method != HTTP_HEAD_METHOD)
 		s->exchange.method = HTTP_GET_METHOD;
-	http_respond_error(&s->exchange, problem->status, problem->code, problem->message);
+	http_respond_refusal(&s->exchange, problem->status, problem->code, problem->message);
 }
 
 void http2_stream_continue(struct http2_stream *s) {

@@ -170,7 +170,7 @@ static void answer_request(struct http2_stream *s) {
 	s->phase = HTTP2_ANSWERING;
 	metric_inc(M_HTTP_REQUESTS);
 	if (http_path_decode(path))
-		http_respond_error(x, bad_path.status, bad_path.code, bad_path.message);
+		http_respond_refusal(x, bad_path.status, bad_path.code, bad_path.message);
 	else
 		http_route(x->server, x, path);
 }

@@ -1,6 +1,8 @@
 /* respond.c: answers, whatever the version: what conditions and ranges make of them, their header lines. */
 #include "common/base/clock.h"
 #include "common/base/config.h"
+#include "common/base/logger.h"
+#include "common/base/metrics.h"
 #include "common/http/gzip.h"
 #include "common/http/negotiate.h"
 #include "common/http/server.h"
@@ -132,6 +134,13 @@ static void respond_error(struct http_exchange *x, int status, const char *heade
 
 void http_respond_error(struct http_exchange *x, int status, const char *code, const char *message) {
 	respond_error(x, status, NULL, code, message);
+}
+
+void http_respond_refusal(struct http_exchange *x, int status, const char *code, const char *message) {
+	metric_inc(M_HTTP_REFUSED);
+	log_peer_info("http request refused", log_str("remote", x->remote), log_u64("status", (uint64_t)status),
+	              log_str("code", code), log_str("reason", message));
+	http_respond_error(x, status, code, message);
 }
 
 void http_respond_busy(struct http_exchange *x, unsigned retry_s, const char *code, const char *message) {

@@ -35,6 +35,9 @@ struct http_transport {
 	void (*fail)(struct http_exchange *x);
 };
 
+/* The answer to what never reached a handler: counted, and told in the log. `message` is constant. */
+void http_respond_refusal(struct http_exchange *x, int status, const char *code, const char *message);
+
 /* Whether an answer of this status carries a body and says its length (RFC 9110, 6.4.1, 8.6). */
 static inline bool http_status_has_body(int status) {
 	return status != 204 && status != 304 && status >= 200;
