@@ -106,15 +106,23 @@ int redis_answer_location(struct registry_location *out, const redisReply *reply
 }
 
 size_t redis_answer_nodes_count(const redisReply *reply) {
-	return reply->type == REDIS_REPLY_ARRAY ? reply->elements / NODE_FIELDS : 0;
+	size_t fields = 0;
+	for (size_t i = 0; reply->type == REDIS_REPLY_STRING && i < reply->len; i++)
+		fields += reply->str[i] == '\0';
+	return fields / NODE_FIELDS;
 }
 
-/* False: it is not whole. */
-static bool read_node(struct registry_node *out, const redisReply *reply, size_t at) {
+static uint64_t number_of(const char *text) {
+	return strtoull(text, NULL, 10);
+}
+
+/* The NODE_FIELDS texts at `*at`, each ended by a NUL; `*at` is behind them then. False: it has no name. */
+static bool read_node(struct registry_node *out, const char **at) {
 	const char *texts[NODE_FIELDS];
-	for (size_t i = 0; i < NODE_FIELDS; i++)
-		if (!(texts[i] = text_at(reply, at + i)))
-			return false;
+	for (size_t i = 0; i < NODE_FIELDS; i++) {
+		texts[i] = *at;
+		*at += strlen(*at) + 1;
+	}
 	*out = (struct registry_node){
 	    .id = texts[0],
 	    .role = texts[1],
@@ -124,19 +132,20 @@ static bool read_node(struct registry_node *out, const redisReply *reply, size_t
 	    .zone = texts[5],
 	    .version = texts[6],
 	    .state = strcmp(texts[7], "draining") == 0 ? REGISTRY_NODE_DRAINING : REGISTRY_NODE_UP,
-	    .incarnation = number_at(reply, at + 8),
-	    .capacity = number_at(reply, at + 9),
-	    .load = {.busy_permille = (unsigned)number_at(reply, at + 10), .sent_bits = number_at(reply, at + 11)}};
+	    .incarnation = number_of(texts[8]),
+	    .capacity = number_of(texts[9]),
+	    .load = {.busy_permille = (unsigned)number_of(texts[10]), .sent_bits = number_of(texts[11])}};
 	return *out->id && *out->role;
 }
 
 int redis_answer_nodes(struct registry_node *out, size_t most, const redisReply *reply) {
 	size_t named = redis_answer_nodes_count(reply), found = 0;
-	if (reply->type != REDIS_REPLY_ARRAY)
+	const char *at = reply->str;
+	if (reply->type != REDIS_REPLY_STRING)
 		return UV_EPROTO;
 	struct registry_node n;
 	for (size_t i = 0; i < named && found < most; i++)
-		if (read_node(&n, reply, i * NODE_FIELDS))
+		if (read_node(&n, &at))
 			out[found++] = n;
 	return (int)found;
 }

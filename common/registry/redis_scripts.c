@@ -133,8 +133,14 @@ static const char leave[] = "local id, incarnation, channel, nodes = unpack(ARGV
                             "redis.call('ZREM', nodes, id)\n"
                             "redis.call('PUBLISH', channel, 'node ' .. id)\n";
 
+/* All nodes ask for all nodes: the whole list is made once for all who ask within a moment. */
 static const char nodes[] =
-    NOW "local found, n = {}, 0\n"
+    NOW "local kept = KEYS[1] .. ':listed'\n"
+        "if not ARGV[2] then\n"
+        "  local listed = redis.call('HMGET', kept, 'at', 'list')\n"
+        "  if listed[1] and math.abs(now - listed[1]) < " REDIS_LISTED_TEXT " then return listed[2] end\n"
+        "end\n"
+        "local found, n = {}, 0\n"
         "local ids = ARGV[2] and {unpack(ARGV, 2)} or redis.call('ZRANGEBYSCORE', KEYS[1], t[1], '+inf')\n"
         "for _, id in ipairs(ids) do\n"
         "  local node = redis.call('HMGET', ARGV[1] .. id, 'role', 'address', 'http', 'region', 'zone', 'version',\n"
@@ -145,6 +151,12 @@ static const char nodes[] =
         "    n = n + 12\n"
         "  end\n"
         "end\n"
-        "return found\n";
+        "local list = table.concat(found, '\\0')\n"
+        "if n > 0 then list = list .. '\\0' end\n"
+        "if not ARGV[2] then\n"
+        "  redis.call('HSET', kept, 'at', string.format('%.0f', now), 'list', list)\n"
+        "  redis.call('EXPIRE', kept, 1)\n"
+        "end\n"
+        "return list\n";
 
 const char *const redis_scripts[] = {claim, progress, release, finish, node, leave, nodes, NULL};

@@ -9,9 +9,14 @@
  * PREFIXnode:ID (hash, TTL): role, address (of its relay), http (its address), region, zone, version, incarnation,
  *     state (up, draining), capacity (connections; 0: not known), and its load: busy (permille), sent_bits (a second)
  * PREFIXnodes (sorted set): ids by the second in which they expire
+ * PREFIXnodes:listed (hash, TTL): the whole list as SCRIPT_NODES answers it, and when (ms) it was made: it is given to
+ *     all who ask within REDIS_LISTED_MS
  * PREFIXchanges (channel): "stream NAME EPOCH ORIGIN" (epoch 0: gone), "node ID"
  */
 #pragma once
+
+#define REDIS_LISTED_TEXT "250"
+enum { REDIS_LISTED_MS = 250 };
 
 enum redis_script {
 	/* Key: the stream. → {"granted", epoch, the epoch before, run, number, …, track} or {"refused", why}, with a third
@@ -29,7 +34,8 @@ enum redis_script {
 	/* Key: the node. It goes. */
 	SCRIPT_LEAVE,
 	/* Key: the set of nodes. → of each that is there, of all or of those that are named: id, role, address, http,
-	 * region, zone, version, state, incarnation, capacity, busy, sent_bits. */
+	 * region, zone, version, state, incarnation, capacity, busy, sent_bits; in one text, each ended by a NUL. Of all:
+	 * as it was at most REDIS_LISTED_MS ago. */
 	SCRIPT_NODES,
 };
 

@@ -12,7 +12,7 @@ enum { NUMBER_SIZE = 24, NODE_ADDRESS_SIZE = 300 };
 
 enum { NODE_TTL_S = 10 }; /* how long the map remembers a node that is not heard of */
 
-enum { REDIS_IDS_MAX = 64, REDIS_ID_SIZE = 160 };
+enum { REDIS_IDS_MAX = 16, REDIS_ID_SIZE = 160 };
 
 /* Some nodes' ids. */
 struct redis_ids {
@@ -46,6 +46,7 @@ struct registry_redis {
 	struct timer whole, some; /* the whole list, or those that were named, are read again */
 	struct redis_ids hinted;  /* who was named */
 	bool whole_wanted;        /* sooner than it would be read */
+	bool whole_twice;         /* and once more behind that */
 	uint64_t settled_ms;      /* loop time before which the list may not be whole */
 	uint64_t whole_after_ms;  /* and before which it is not read again */
 };

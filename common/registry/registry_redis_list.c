@@ -21,13 +21,15 @@ enum {
 	/* The whole list is read so often; where there are many nodes less often, so that what Redis does for all of them
 	 * grows with their number and not with its square. */
 	WHOLE_EVERY_MS = 5000,
-	WHOLE_EVERY_PER_NODE_MS = 100,
+	WHOLE_EVERY_PER_NODE_MS = 20,
 	/* When too much was named, or hints were missed, it is read sooner, but not sooner than so long after the last
-	 * time, and not by all at once: a node in the list costs Redis about 10 µs, and all nodes read it. Of Redis's time,
+	 * time, and not by all at once: a node in the list costs Redis about 1 µs, and all nodes read it. Of Redis's time,
 	 * that may take a fifth. */
 	WHOLE_AGAIN_MS = 250,
-	PAIRS_A_MS = 20,
+	PAIRS_A_MS = 200,
 	SOON_MS = 20,
+	/* What is in the list that Redis gives: everything of before this time. */
+	LISTED_MS = REDIS_LISTED_MS + SOON_MS,
 	/* Redis that was away may be empty: before this time not all nodes have said again that they are there. */
 	SETTLE_MS = 2000,
 };
@@ -110,11 +112,10 @@ static void on_whole(struct timer *t) {
 	uint64_t every = known(s) * WHOLE_EVERY_PER_NODE_MS;
 	redis_run(&s->commands, SCRIPT_NODES, s->nodes_key, 1, arguments, on_whole_answer, s);
 	s->whole_wanted = false;
-	s->hinted.count = 0; /* they are in it */
-	timer_stop(&s->some);
 	s->whole_after_ms = worker_now_ms(s->base.worker) + WHOLE_AGAIN_MS;
 	every = every > WHOLE_EVERY_MS ? every : WHOLE_EVERY_MS;
-	start(&s->whole, every - random_below(every / 4));
+	start(&s->whole, s->whole_twice ? LISTED_MS : every - random_below(every / 4));
+	s->whole_twice = false;
 }
 
 static void on_some(struct timer *t) {
@@ -133,25 +134,29 @@ static void on_some(struct timer *t) {
 
 /* --- when --- */
 
-static void want_whole(struct registry_redis *s) {
-	uint64_t now = worker_now_ms(s->base.worker), at = now + SOON_MS;
+static void want_whole(struct registry_redis *s, uint64_t delay_ms) {
+	uint64_t now = worker_now_ms(s->base.worker), at = now + delay_ms;
 	at = at > s->settled_ms ? at : s->settled_ms;
 	at = at > s->whole_after_ms ? at : s->whole_after_ms;
 	at += random_below(1 + known(s) * known(s) / PAIRS_A_MS);
-	if (s->whole_wanted && timer_running(&s->whole))
+	if (s->whole_wanted && timer_running(&s->whole)) {
+		s->whole_twice = true; /* that one may come too soon for what is new now */
 		return;
+	}
 	s->whole_wanted = true;
 	if (!timer_running(&s->whole) || s->whole.due_ms > at)
 		start(&s->whole, at - now);
 }
 
 void redis_list_hint(struct registry_redis *s, const char *id) {
-	if (!s->base.nodes || s->hinted.count == REDIS_IDS_MAX) {
-		want_whole(s);
-		return;
-	}
 	if (is_among(&s->hinted, id))
 		return;
+	if (!s->base.nodes || s->hinted.count == REDIS_IDS_MAX) {
+		s->hinted.count = 0;
+		timer_stop(&s->some);
+		want_whole(s, LISTED_MS);
+		return;
+	}
 	snprintf(s->hinted.texts[s->hinted.count++], REDIS_ID_SIZE, "%s", id);
 	if (!timer_running(&s->some))
 		start(&s->some, SOON_MS + random_below(1 + known(s)));
@@ -168,7 +173,8 @@ void redis_list_up(struct registry_redis *s) {
 		s->settled_ms = worker_now_ms(s->base.worker) + SETTLE_MS;
 	s->whole_after_ms = 0;
 	s->whole_wanted = false;
-	want_whole(s);
+	s->whole_twice = true; /* what was published while nobody listened may be missing in the first */
+	want_whole(s, SOON_MS);
 }
 
 void redis_list_down(struct registry_redis *s) {

@@ -98,9 +98,19 @@ static void name_streams(struct fleet *f) {
 	}
 }
 
+static int begin_all(struct worker *w, struct fleet *f) {
+	int err = 0;
+	while (!err && f->next_node < f->options.nodes)
+		err = start_node(w, f, f->next_node++);
+	claim_some(f);
+	return err;
+}
+
 /* The nodes that have streams, the streams, the other nodes, one after the other: what begins is told to all who are
  * there, so no faster than this one process, and Redis, can bear the news of it. */
 static int begin_more(struct worker *w, struct fleet *f) {
+	if (f->options.at_once)
+		return begin_all(w, f);
 	bool late = worker_now_ms(w) - f->ticked_ms > TICK_MS + LATE_MS;
 	f->ticked_ms = worker_now_ms(w);
 	if (late || (f->next_node && !is_up(&f->nodes[f->next_node - 1])))

@@ -11,6 +11,7 @@
 struct fleet_options {
 	const char *redis;
 	size_t nodes, streams;
+	bool at_once; /* all nodes begin in one moment */
 };
 
 struct fleet_node {

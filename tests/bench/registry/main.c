@@ -1,7 +1,7 @@
 /*
  * registry: many nodes' registries in one process, on one loop: what a cluster asks of Redis, without its media.
  *
- *     registry --redis HOST:PORT --nodes N --streams N --seconds N
+ *     registry --redis HOST:PORT --nodes N --streams N --seconds N [--at-once]
  *
  * Half of the nodes are origins. Ten of them, or all, share the streams out among them and tell each stream's mark
  * every two seconds, as with package.segment at its default; the rest are edges. Each is a real `struct registry` of
@@ -25,16 +25,15 @@
 enum { READY_WITHIN_S = 600 };
 
 static int usage(void) {
-	fprintf(stderr, "usage: registry --redis HOST:PORT --nodes N --streams N --seconds N\n");
+	fprintf(stderr, "usage: registry --redis HOST:PORT --nodes N --streams N --seconds N [--at-once]\n");
 	return 2;
 }
 
 static bool parse(int argc, char **argv, struct fleet_options *o, int *seconds) {
-	static const struct option options[] = {{"redis", required_argument, NULL, 'r'},
-	                                        {"nodes", required_argument, NULL, 'n'},
-	                                        {"streams", required_argument, NULL, 's'},
-	                                        {"seconds", required_argument, NULL, 't'},
-	                                        {0}};
+	static const struct option options[] = {
+	    {"redis", required_argument, NULL, 'r'},   {"nodes", required_argument, NULL, 'n'},
+	    {"streams", required_argument, NULL, 's'}, {"seconds", required_argument, NULL, 't'},
+	    {"at-once", no_argument, NULL, 'a'},       {0}};
 	for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
 		if (c == 'r')
 			o->redis = optarg;
@@ -42,6 +41,8 @@ static bool parse(int argc, char **argv, struct fleet_options *o, int *seconds) 
 			o->nodes = strtoul(optarg, NULL, 10);
 		else if (c == 's')
 			o->streams = strtoul(optarg, NULL, 10);
+		else if (c == 'a')
+			o->at_once = true;
 		else if (c == 't')
 			*seconds = (int)strtol(optarg, NULL, 10);
 		else
