@@ -2,6 +2,7 @@
 import contextlib
 import fcntl
 import json
+import struct
 import sys
 import tempfile
 import time
@@ -35,6 +36,21 @@ class Bench:
         with open(self.lock, "a", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
+
+
+@contextlib.contextmanager
+def awake():
+    """Processors that have nothing to do wait for work rather than sleep: to wake one costs whoever does it, more here and less there.
+    The kernel's PM QoS interface; ends with the file. Where we may not, they sleep as always."""
+    try:
+        file = open("/dev/cpu_dma_latency", "wb", buffering=0)
+    except OSError as error:
+        say(f"processors may sleep: {error}")
+        yield
+        return
+    with file:
+        file.write(struct.pack("i", 0))
+        yield
 
 
 @contextlib.contextmanager

@@ -90,6 +90,27 @@ def ratio_at_least(ours, theirs, limit):
     return Verdict(MISSED, verdict.figure) if verdict.word == PASSED and verdict.figure.median < limit else verdict
 
 
+def beside_ratio(ours, theirs):
+    """CPU time a byte, ours / theirs, of two rows of the same seconds."""
+    cost = [row["cpu_s"] / (row["bytes"] / row["window_s"]) for row in (ours, theirs)]
+    return cost[0] / cost[1]
+
+
+def overfull(rows):
+    """Whether the servers of one core, or the clients of the other, took more than the share up to which figures count."""
+    return max(sum(row[key] / row["window_s"] for row in rows) for key in ("server_cpu_s", "load_cpu_s")) > CORE_MAX
+
+
+def beside_at_most(ratios, limit, control, why_not=""):
+    """The median of ratios, one a round, against `limit`. The control's, of two that are the same, must be 1 within `SPREAD_MAX` all of the time."""
+    figure = Figure.of(ratios)
+    verdict = at_most(figure, limit, why_not)
+    off = max((abs(value - 1) for value in control), default=None)
+    if verdict.word in (PASSED, MISSED) and (off is None or off > SPREAD_MAX):
+        return Verdict(INCONCLUSIVE, figure, "no control" if off is None else f"two floors differed by {off:.0%}")
+    return verdict
+
+
 def order(names, number):
     """ABBA: each second round goes the other way."""
     return list(names) if number % 2 == 0 else list(reversed(names))

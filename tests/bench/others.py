@@ -19,6 +19,7 @@ def merging(merge=None):
 
 # --- resident bytes of a viewer ---
 
+STALL_S = 3
 LOG_S = 4  # longer than from the stalling to the measuring: the log still has the block that each of them is in the middle of
 
 
@@ -44,9 +45,9 @@ def writes_per_second(server, seconds=0.1):
     return (after[0] - before[0]) / (time.monotonic() - began) if before else None
 
 
-def memory_round(bench, name, make, clip, protocol, viewers, number):
-    """One viewer first, who stays, until all that the stream itself needs is there; then many; then none of them reads any more,
-    and their sockets are full: hardly anything is written."""
+def memory_round(bench, name, make, clip, protocol, viewers, number, stops):
+    """One viewer first, who stays, until all that the stream itself needs is there; then many; then, if `stops`, none of them reads any more, and
+    their sockets are full: hardly anything is written. Where they play on instead, what grows in the same time is not theirs."""
     with processes() as children, bench.quiet():
         server, seen, writes = make(children, clip), {}, {}
 
@@ -59,10 +60,10 @@ def memory_round(bench, name, make, clip, protocol, viewers, number):
             "--seconds", 600]))
         time.sleep(LOG_S + 1)
         first = servers.resident_bytes(server.pid)
-        load.run(children, server, "live/cam", seconds=3, settle_ms=1000, more=["--stall", viewers], on_event=on_event,
+        load.run(children, server, "live/cam", seconds=STALL_S, settle_ms=1000, more=["--stall", viewers] if stops else [], on_event=on_event,
                  **{protocol: viewers})
-    for state, event in (("playing", "settled"), ("stalled", "closed")):
-        row = bench.keep("memory", contestant=name, state=state, protocol=protocol, round=number, viewers=viewers,
+    for state, event in (("playing", "settled"), ("stalled" if stops else "playing on", "closed")):
+        row = bench.keep("memory", contestant=name, state=state, protocol=protocol, round=number, viewers=viewers, stops=stops,
                          per_viewer=(seen[event] - first) / viewers,
                          writes_per_s_viewer=writes[event] and writes[event] / viewers)
         say(f"  {name} {protocol} {state}: {row['per_viewer']:.0f} bytes a viewer, {row['writes_per_s_viewer'] or 0:.1f} writes/s")
@@ -70,12 +71,12 @@ def memory_round(bench, name, make, clip, protocol, viewers, number):
 
 def memory(bench, clip, viewers, rounds=5):
     for number in range(1 if bench.quick else rounds):
-        memory_round(bench, "weir", weir_for_memory, clip, "rtmp", viewers, number)
-        if bench.quick:
-            continue
-        memory_round(bench, "weir", weir_for_memory, clip, "flv", viewers, number)
-        if number == 0 and not servers.Nginx.missing():
-            memory_round(bench, "nginx-rtmp", nginx_for_memory, clip, "rtmp", viewers, number)
+        for stops in judge.order((True, False), number):
+            memory_round(bench, "weir", weir_for_memory, clip, "rtmp", viewers, number, stops)
+            if not bench.quick:
+                memory_round(bench, "weir", weir_for_memory, clip, "flv", viewers, number, stops)
+        if number == 0 and not bench.quick and not servers.Nginx.missing():
+            memory_round(bench, "nginx-rtmp", nginx_for_memory, clip, "rtmp", viewers, number, True)
 
 
 # --- from play to the first frame ---

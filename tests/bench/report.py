@@ -1,4 +1,5 @@
 """Tables and verdicts out of raw rows, as Markdown; and the charts that go with them."""
+import beside_report
 import chart
 import judge
 from judge import Figure
@@ -7,7 +8,7 @@ from tables import number, replace_sections, table, unique
 BEGIN, END = "<!-- measured: written by tests/bench/run -->", "<!-- measured: end -->"
 HTTP_BEGIN, HTTP_END = "<!-- measured by HTTP: written by tests/bench/run -->", "<!-- measured by HTTP: end -->"
 INSTANT_MAX, MERGED_MAX, NGINX_MAX = 1.25, 1.3, 1.0
-MEMORY_MAX, WORKERS_MAX, LATENCY_MAX_MS, LATENCY_NGINX_MAX = 4096, 1.15, 2.0, 3.0
+MEMORY_MAX, STALLED_MAX, WORKERS_MAX, LATENCY_MAX_MS, LATENCY_NGINX_MAX = 4096, 64, 1.15, 2.0, 3.0
 FIRST_MAX_MS = {"there": 20.0, "fetched": 100.0}
 RATIO_VARIATION_MAX, STORM_MAX, STREAMS_MAX = 0.15, 2.0, 1.15
 
@@ -24,6 +25,7 @@ class Fanout:
         self.sizes = sorted({row["viewers"] for row in self.rows})
         self.contestants = unique(row["contestant"] for row in self.rows)
         self.floors = {(row["viewers"], row["contestant"]): row["floor"] for row in of_scenario(rows, "schedule")}
+        self.beside = {(row["viewers"], row["contestant"]) for row in of_scenario(rows, "beside")}  # judged there, and better
         self.nginx_writes = next((row["writes_per_s_viewer"] for row in of_scenario(rows, "nginx-writes")), None)
 
     def all(self, contestant, viewers):
@@ -80,16 +82,18 @@ def fanout_costs(data):
 def fanout_verdicts(data):
     rows = []
     for viewers in data.sizes:
-        for name in (c for c in data.contestants if (viewers, c) in data.floors):
+        for name in (c for c in data.contestants if (viewers, c) in data.floors and (viewers, c) not in data.beside):
             limit = limit_of(name)
             rows.append([viewers, f"{name} / its floor", f"≤ {limit}", data.ratio(name, viewers, limit).text()])
             if "instant" in name and "nginx-rtmp" in data.contestants:
                 rows.append([viewers, f"{name} / nginx-rtmp", "< 1", data.against(name, "nginx-rtmp", viewers, NGINX_MAX).text()])
-    return table(["viewers", "ratio of CPU s/GB", "wanted", "median (range): verdict"], rows)
+    return table(["viewers", "ratio of CPU s/GB, by turns", "wanted", "median (range): verdict"], rows) if rows else ""
 
 
 def fanout_flatness(data):
     rows = []
+    if data.beside:
+        return ""
     for name in (c for c in data.contestants if c.startswith("weir")):
         verdicts = [data.ratio(name, viewers, limit_of(name)) for viewers in data.sizes]
         varied = judge.varies_at_most(verdicts, RATIO_VARIATION_MAX)
@@ -143,8 +147,24 @@ def memory_text(rows):
         figure, writes = Figure.of(row["per_viewer"] for row in mine), Figure.of(row.get("writes_per_s_viewer") for row in mine)
         verdict = judge.at_most(figure, MEMORY_MAX).text("{:.0f}") if key[0].startswith("weir") else number(figure, "{:.0f}")
         out.append([*key, rows[0]["viewers"], number(writes, "{:.0f}"), verdict])
+    growth = [[name, protocol, *stalled_growth(rows, name, protocol)] for name, protocol in unique((row["contestant"], row["protocol"]) for row in rows)
+              if name.startswith("weir") and any(row["stops"] for row in rows)]
     return "### Memory of a viewer\n\n" + table(["contestant", "protocol", "they are", "viewers", "writes a second and viewer",
-                                                f"resident bytes each, wanted ≤ {MEMORY_MAX}"], out)
+                                                f"resident bytes each, wanted ≤ {MEMORY_MAX}"], out) + "\n\n" + table(
+        ["contestant", "protocol", "bytes that each gains while it is stalled", "while it plays on as long",
+         f"difference of the medians, wanted ≤ {STALLED_MAX}"], growth)
+
+
+def stalled_growth(rows, name, protocol):
+    """What viewers gain from the first figure to the second, stalled and playing on; and what the former is more."""
+    mine = {(row["stops"], row["state"] != "playing", row["round"]): row["per_viewer"] for row in rows
+            if (row["contestant"], row["protocol"]) == (name, protocol)}
+    gains = [Figure.of(after - mine[stops, False, number] for (stops, later, number), after in mine.items() if later and stops == kind)
+             for kind in (True, False)]
+    if None in gains:
+        return [number(gain, "{:.0f}") for gain in gains] + [judge.NOT_MEASURED]
+    more = gains[0].median - gains[1].median
+    return [number(gain, "{:.0f}") for gain in gains] + [f"{more:.0f}: {judge.PASSED if more <= STALLED_MAX else judge.MISSED}"]
 
 
 def first_frame_text(rows):
@@ -201,7 +221,7 @@ def storm_text(rows):
                                               [f"storm / calm, wanted ≤ {STORM_MAX:g}", verdict.text()]])
 
 
-SECTIONS = {"fanout": fanout_text, "adaptive": adaptive_text, "memory": memory_text, "first-frame": first_frame_text, "workers": workers_text,
+SECTIONS = {"beside": beside_report.text, "fanout": fanout_text, "adaptive": adaptive_text, "memory": memory_text, "first-frame": first_frame_text, "workers": workers_text,
             "streams": streams_text, "idle": idle_text, "storm": storm_text}
 
 

@@ -103,3 +103,32 @@ def test_a_rate_that_must_be_reached_is_missed_below_it():
 
 def test_a_rate_of_too_few_rounds_is_inconclusive():
     assert judge.ratio_at_least(rounds(*[0.5] * 4), rounds(*[1] * 4), 0.9).word == judge.INCONCLUSIVE
+
+
+def beside_row(cpu_s, sent=100, **changes):
+    return row(cpu_s=cpu_s, bytes=sent, **changes)
+
+
+def test_two_beside_each_other_are_compared_by_the_byte():
+    assert judge.beside_ratio(beside_row(3), beside_row(2)) == 1.5
+    assert judge.beside_ratio(beside_row(3, sent=150), beside_row(2)) == 1
+
+
+def test_windows_of_two_clients_need_not_be_as_long():
+    assert judge.beside_ratio(beside_row(2, sent=200, window_s=8), beside_row(2)) == 1
+
+
+def test_a_core_is_overfull_when_all_on_it_together_pass_the_share():
+    assert judge.overfull([row(server_cpu_s=1.7), row(server_cpu_s=1.7)])
+    assert judge.overfull([row(load_cpu_s=1.7), row(load_cpu_s=1.7)])
+    assert not judge.overfull([row(server_cpu_s=1.5), row(server_cpu_s=1.5)])
+
+
+def test_beside_each_other_the_median_round_decides():
+    assert judge.beside_at_most([1, 1, 1.2, 2, 2], 1.25, [1] * 5).word == judge.PASSED
+    assert judge.beside_at_most([1, 1, 1.3, 2, 2], 1.25, [1] * 5).word == judge.MISSED
+
+
+def test_a_control_that_is_off_gives_no_verdict():
+    assert judge.beside_at_most([1] * 5, 1.25, [1, 1, 0.85]).text() == "1.00 (1.00 to 1.00): inconclusive (two floors differed by 15%)"
+    assert judge.beside_at_most([1] * 5, 1.25, []).text() == "1.00 (1.00 to 1.00): inconclusive (no control)"

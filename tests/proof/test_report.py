@@ -44,6 +44,46 @@ def test_a_contestant_short_of_time_is_not_measured():
     assert "not measured: past 80 % of its core" in line_of(text, "| 500 | weir-rtmp-instant")
 
 
+def memory_rows(stalled, playing_on):
+    return [{"scenario": "memory", "contestant": "weir", "protocol": "rtmp", "state": state, "stops": stops, "round": number, "viewers": 1000,
+             "per_viewer": value, "writes_per_s_viewer": 70.0}
+            for number in range(5) for stops, later in ((True, stalled), (False, playing_on))
+            for state, value in (("playing", 2000), ("stalled" if stops else "playing on", later))]
+
+
+def test_who_stops_reading_is_compared_with_who_plays_on():
+    assert "| 150 (150 to 150) | 100 (100 to 100) | 50: passed |" in report.of(memory_rows(2150, 2100))[0]
+    assert "| 500 (500 to 500) | 100 (100 to 100) | 400: missed |" in report.of(memory_rows(2500, 2100))[0]
+
+
+def beside_rows(viewers=100, ours=1.1, again=1.0, **changes):
+    group = ["weir-rtmp-instant", "nginx-rtmp-instant", "floor-rtmp-instant", "floor-rtmp-instant-again"]
+    costs = dict(zip(group, (ours, 2.0, 1.0, again)))
+    return [{**fanout_row(name, viewers, number, None, **changes), "scenario": "beside", "group": group, "cpu_s": costs[name], "bytes": 100}
+            for number in range(5) for name in group]
+
+
+def test_beside_each_other_both_ratios_are_judged():
+    text, _ = report.of(beside_rows())
+    assert "71.0 / 71.0 | ≤ 1.25 | 1.10 (1.10 to 1.10): passed" in line_of(text, "| 100 | weir-rtmp-instant / floor-rtmp-instant")
+    assert "< 1 | 0.55 (0.55 to 0.55): passed" in line_of(text, "| 100 | weir-rtmp-instant / nginx-rtmp-instant")
+
+
+def test_what_was_measured_beside_each_other_is_not_judged_by_turns():
+    text, _ = report.of(beside_rows() + fanout_rows())
+    assert "| 100 | weir-rtmp-instant / its floor" not in text and "| 500 | weir-rtmp-instant / its floor" in text
+
+
+def test_beside_each_other_a_full_core_is_not_measured():
+    text, _ = report.of(beside_rows(server_cpu_s=0.7))
+    assert "not measured (together past 80 % of a core)" in line_of(text, "| 100 | weir-rtmp-instant / floor")
+
+
+def test_beside_each_other_sizes_must_be_alike():
+    text, _ = report.of(beside_rows() + beside_rows(viewers=500, ours=1.21))
+    assert "1.10 1.21 | 10%: passed" in line_of(text, "| weir-rtmp-instant")
+
+
 def test_the_curve_is_drawn_from_two_sizes_on():
     assert report.of(fanout_rows(sizes=(100,)))[1] == {}
     assert list(report.of(fanout_rows())[1]) == ["fanout-cost.svg"]
