@@ -92,6 +92,7 @@ static void deliver_answer(struct worker *asker, struct message *message) {
 		give(m->ask, &m->answer);
 	for (size_t i = 0; i < m->answer.count; i++)
 		bytes_unref(&m->slices[i].owner);
+	bytes_unref(&m->answer.gzip);
 	free(m);
 }
 
@@ -126,6 +127,8 @@ void package_answer(struct package_ask *a, const struct package_answer *answer) 
 		m->slices[i] = answer->slices[i];
 		bytes_ref(m->slices[i].owner);
 	}
+	if (answer->gzip)
+		bytes_ref(answer->gzip);
 	worker_post(a->asker, &m->message);
 }
 

@@ -46,6 +46,7 @@ struct package_question {
 	char remote[ADDRESS_TEXT_MAX]; /* who asks, for sessions that have no key */
 	char agent[PACKAGE_AGENT_SIZE];
 	char base[PATHWAY_ID_MAX + 1]; /* of PACKAGE_STEERING: the pathway whose URIs the player has; "": this edge's */
+	bool gzip;                     /* who asks takes that: a text that is kept comes in both forms */
 	bool silent;                   /* the head alone is asked for: nobody watches by that */
 };
 
@@ -68,6 +69,7 @@ struct package_answer {
 	bool broken;        /* with `more` before it: the rest cannot be had */
 	const struct conn_slice *slices;
 	size_t count;
+	struct bytes *gzip; /* the slices, compressed once for all who take it; NULL: they are not */
 };
 
 struct package_ask;

@@ -3,6 +3,7 @@
 #include "common/base/clock.h"
 #include "common/base/name.h"
 #include "common/base/random.h"
+#include "common/http/gzip.h"
 #include "common/mux/cmaf.h"
 
 #include <stdio.h>
@@ -26,12 +27,18 @@ uint64_t packaging_patience_ms(const struct packaging *p) {
 
 /* --- the end of an ask --- */
 
-static void finish(struct packaging *p, struct package_ask *a, const struct package_answer *answer) {
+static uint64_t size_of(const struct package_answer *answer) {
 	uint64_t bytes = 0;
+	if (answer->gzip)
+		return answer->gzip->size;
 	for (size_t i = 0; i < answer->count; i++)
 		bytes += answer->slices[i].size;
+	return bytes;
+}
+
+static void finish(struct packaging *p, struct package_ask *a, const struct package_answer *answer) {
 	if (answer->status == 200 && !a->question.silent)
-		http_sessions_note(&p->sessions, &a->question, worker_now_ms(p->worker), bytes);
+		http_sessions_note(&p->sessions, &a->question, worker_now_ms(p->worker), size_of(answer));
 	packaging_drop(a);
 	package_answer(a, answer);
 }
@@ -58,14 +65,15 @@ void packaging_forget_texts(struct packaging *p) {
 		struct packaging_text *t = list_entry(p->texts.next, struct packaging_text, node);
 		list_remove(&t->node);
 		bytes_unref(&t->bytes);
+		bytes_unref(&t->gzip);
 		free(t);
 	}
 }
 
 /* Borrowed; NULL: it is not made yet. */
-static const struct packaging_text *text_find(const struct packaging *p, const struct package_question *q) {
+static struct packaging_text *text_find(const struct packaging *p, const struct package_question *q) {
 	list_each (node, &p->texts) {
-		const struct packaging_text *t = list_entry(node, struct packaging_text, node);
+		struct packaging_text *t = list_entry(node, struct packaging_text, node);
 		if (t->what == q->what && t->skip == q->reload.skip && strcmp(t->track, q->track) == 0)
 			return t;
 	}
@@ -113,15 +121,17 @@ static const char *type_of(enum package_what what) {
 	return what == PACKAGE_MANIFEST ? "application/dash+xml" : "application/vnd.apple.mpegurl";
 }
 
-static void answer_text(struct packaging *p, struct package_ask *a, struct bytes *text, const char *etag,
-                        enum package_cache cache) {
+/* `gzip` may be NULL. */
+static void answer_text(struct packaging *p, struct package_ask *a, struct bytes *text, struct bytes *gzip,
+                        const char *etag, enum package_cache cache) {
 	struct conn_slice slice = {text->data, text->size, text};
 	struct package_answer answer = {.status = 200,
 	                                .content_type = type_of(a->question.what),
 	                                .cache = cache,
 	                                .target_ms = target_ms(p),
 	                                .slices = &slice,
-	                                .count = 1};
+	                                .count = 1,
+	                                .gzip = gzip};
 	memcpy(answer.etag, etag, sizeof answer.etag);
 	finish(p, a, &answer);
 }
@@ -148,7 +158,7 @@ void packaging_answer_text(struct packaging *p, struct package_ask *a, struct by
 	char etag[PACKAGE_ETAG_SIZE];
 	if (text) {
 		write_etag(etag, text);
-		answer_text(p, a, text, etag, cache);
+		answer_text(p, a, text, NULL, etag, cache);
 	} else {
 		answer_error(p, a, error ? error : UV_ENOMEM);
 	}
@@ -172,6 +182,17 @@ static struct bytes *make_text(struct packaging *p, struct package_ask *a, char 
 	return text;
 }
 
+/* A reference; made by the first who takes it. NULL: whoever asks does not, or the text is not kept, or it does not
+ * pay. Without memory the next one tries again. */
+static struct bytes *gzip_of(const struct packaging *p, const struct package_question *q) {
+	struct packaging_text *t = q->gzip ? text_find(p, q) : NULL;
+	if (t && !t->gzip && gzip_pays(t->bytes->size)) {
+		struct conn_slice whole = {t->bytes->data, t->bytes->size, t->bytes};
+		t->gzip = gzip_slices(&whole, 1);
+	}
+	return t && t->gzip ? bytes_ref(t->gzip) : NULL;
+}
+
 static void look_at_text(struct packaging *p, struct package_ask *a, enum package_cache cache) {
 	const struct packaging_text *known = text_find(p, &a->question);
 	char etag[PACKAGE_ETAG_SIZE];
@@ -182,8 +203,11 @@ static void look_at_text(struct packaging *p, struct package_ask *a, enum packag
 	} else {
 		text = make_text(p, a, etag);
 	}
-	if (text)
-		answer_text(p, a, text, etag, cache);
+	if (text) {
+		struct bytes *gzip = gzip_of(p, &a->question);
+		answer_text(p, a, text, gzip, etag, cache);
+		bytes_unref(&gzip);
+	}
 	bytes_unref(&text);
 }
 

@@ -26,6 +26,7 @@ struct packaging_text {
 	bool skip;
 	char etag[PACKAGE_ETAG_SIZE];
 	struct bytes *bytes;
+	struct bytes *gzip; /* the same compressed, once somebody takes it; NULL before, and where it does not pay */
 };
 
 struct packaging {

@@ -82,6 +82,7 @@ static void respond(struct http_exchange *x, enum package_what what, const struc
 	                                               .etag = a->etag[0] ? a->etag : NULL,
 	                                               .ranges = !is_text(what),
 	                                               .compressible = is_text(what),
+	                                               .gzip = a->gzip,
 	                                               .slices = a->slices,
 	                                               .count = a->count});
 }
@@ -212,7 +213,8 @@ static bool is_id(const char *text) {
 
 /* False when it was answered: that is no name. */
 static bool question_of(struct http_exchange *x, enum package_what what, struct package_question *q) {
-	*q = (struct package_question){.what = what, .silent = x->method == HTTP_HEAD_METHOD};
+	*q = (struct package_question){
+	    .what = what, .gzip = is_text(what) && http_takes_gzip(x), .silent = x->method == HTTP_HEAD_METHOD};
 	if (stream_name_make(&q->name, x->params[0], strlen(x->params[0]), x->params[1], strlen(x->params[1]))) {
 		http_respond_error(x, 404, "not_found", "that is no name of a stream");
 		return false;

@@ -57,6 +57,9 @@ const char *http_field(const struct http_exchange *x, enum http_field field);
  * the address that the first of them added to X-Forwarded-For. */
 void http_client_address(const struct http_exchange *x, char out[ADDRESS_TEXT_MAX]);
 
+/* Whether the client takes gzip: a handler that has a body in that form gives it (http_response.gzip). */
+bool http_takes_gzip(const struct http_exchange *x);
+
 /* A whole answer; takes the reference to `body` (NULL: none). HEAD sends its head alone. `headers` is further header
  * lines, each with its CR LF, or NULL. */
 void http_respond(struct http_exchange *x, int status, const char *content_type, const char *headers,

@@ -43,6 +43,11 @@ void http_client_address(const struct http_exchange *x, char out[ADDRESS_TEXT_MA
 	snprintf(out, ADDRESS_TEXT_MAX, "%.*s", (int)(end > from ? end - from : 0), from);
 }
 
+bool http_takes_gzip(const struct http_exchange *x) {
+	const char *accepts = http_field(x, HTTP_FIELD_ACCEPT_ENCODING);
+	return accepts && http_accepts_gzip(accepts);
+}
+
 /* --- heads --- */
 
 /* With the time (RFC 9110, 5.6.7). */
@@ -240,9 +245,7 @@ static bool answer_unchanged(struct http_exchange *x, const struct http_response
 }
 
 static bool wants_gzip(const struct http_exchange *x, const struct http_response *r) {
-	const char *accepts = http_field(x, HTTP_FIELD_ACCEPT_ENCODING);
-	uint64_t size = total_size(r->slices, r->count);
-	return r->compressible && accepts && size >= GZIP_LEAST && size <= GZIP_MOST && http_accepts_gzip(accepts);
+	return r->compressible && gzip_pays(total_size(r->slices, r->count)) && http_takes_gzip(x);
 }
 
 void http_respond_blocks(struct http_exchange *x, const struct http_response *r) {

@@ -3,7 +3,7 @@ import http_load
 import judge
 import servers
 from bench import processes, say
-from http_servers import NginxFiles, Still, cipher_of
+from http_servers import GZIP, NginxFiles, Still, cipher_of
 
 # transport: (HTTP's version, scheme, {contestant: which port})
 TRANSPORTS = {
@@ -33,13 +33,13 @@ def files(bench, clip, sizes=(100, 1000), rounds=5):
 def compare(bench, children, still, nginx, sizes, rounds):
     ciphers = cipher_of(still.port("tls")), cipher_of(nginx.port("tls"))
     assert ciphers[0] == ciphers[1], f"TLS differs: {ciphers}"
-    paths = {"playlist": still.playlist, "segment": still.segment}
+    paths = {"playlist": (still.playlist, {}), "playlist in gzip": (still.playlist, GZIP), "segment": (still.segment, {})}
     for transport in TRANSPORTS:
         with bench.quiet():
-            for what, path in paths.items():
+            for what, (path, headers) in paths.items():
                 for number in range(rounds):
                     for connections in sizes:
-                        one_round(bench, children, {"weir": still, "nginx": nginx}, transport, what, path, connections, number)
+                        one_round(bench, children, {"weir": still, "nginx": nginx}, transport, what, path, headers, connections, number)
 
 
 def seconds_of(scheme, connections):
@@ -47,13 +47,13 @@ def seconds_of(scheme, connections):
     return 1 if connections <= 100 or scheme == "http" else 2
 
 
-def one_round(bench, children, contestants, transport, what, path, connections, number):
+def one_round(bench, children, contestants, transport, what, path, headers, connections, number):
     version, scheme, names = TRANSPORTS[transport]
     seconds = 1 if bench.quick else seconds_of(scheme, connections)
     for name in judge.order(names, number):
         server = contestants[name.split("-")[0]]
         url = f"{scheme}://127.0.0.1:{server.port(names[name])}{path}"
-        row = http_load.run(children, server.pid, url, version, connections, seconds)
+        row = http_load.run(children, server.pid, url, version, connections, seconds, headers=headers)
         bench.keep("http-files", contestant=name, transport=transport, what=what, round=number, **row)
         say(f"  {transport} {what} {connections} {name}: {row['requests_per_s']:.0f}/s, {row['cpu_per_gb'] or 0:.3f} s/GB, "
             f"cores {row['server_cpu_s'] / row['window_s']:.0%} {row['load_cpu_s'] / row['window_s']:.0%}, {row['errors']} errors")

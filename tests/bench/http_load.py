@@ -38,9 +38,10 @@ def run(*arguments, **options):
     raise AssertionError(f"the load client hung {ATTEMPTS} times")
 
 
-def run_once(children, pid, url, version, connections, seconds, core=servers.LOAD_CORE):
+def run_once(children, pid, url, version, connections, seconds, core=servers.LOAD_CORE, headers=None):
     """CPU times are of the whole run, its connecting and handshakes included. None when the client did not end."""
     command = wrk_command(children, url, connections, seconds) if version == "1.1" else h2load_command(url, connections, seconds)
+    command[1:1] = [word for name, value in (headers or {}).items() for word in ("-H", f"{name}: {value}")]
     before, mine, began = servers.cpu_seconds(pid), own_cpu(), time.monotonic()
     try:
         ended = subprocess.run(servers.on_core(core, command), capture_output=True, text=True, timeout=PATIENCE + seconds,

@@ -15,14 +15,16 @@ import weir
 from process import wait_until
 
 STREAM, TRACK = "live/cam", "v"
+GZIP = {"Accept-Encoding": "gzip"}  # as browsers ask
 PLAYLIST_MIN = 4000
 PATIENCE = {"rtmp.idle_timeout": "30m"}  # with an encoder that stands still
 WINDOW = {"package.window": 36, "stream.log_duration": "120s"}
 
 
-def get(port, path):
-    """(body, headers) by HTTP in clear."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+def get(port, path, **headers):
+    """(body as it came, headers) by HTTP in clear."""
+    asked = urllib.request.Request(f"http://127.0.0.1:{port}{path}", headers=headers)
+    with urllib.request.urlopen(asked, timeout=10) as answer:
         return answer.read(), dict(answer.headers)
 
 
@@ -90,14 +92,18 @@ class NginxFiles:
             shutil.which("nginx") or "/usr/sbin/nginx", "-e", folder / "error.log", "-p", folder, "-c", config]))
         servers.wait_port(self.child, self.ports["clear"])
         for path in (still.playlist, still.segment):
-            assert get(self.port("clear"), path)[0] == get(still.edge.http_port, path)[0], f"{path} differs"
+            for how in ({}, GZIP):
+                assert get(self.port("clear"), path, **how)[0] == get(still.edge.http_port, path, **how)[0], f"{path} differs"
 
     def store(self, port, path):
-        """Keeps the file, and tells nginx the header lines that Weir gave it."""
+        """Keeps the file, with its gzip form if it has one, and tells nginx the header lines that Weir gave it."""
         body, headers = get(port, path)
         file = self.files / path[1:]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(body)
+        packed, told = get(port, path, **GZIP)
+        if told.get("Content-Encoding") == "gzip":
+            file.with_name(file.name + ".gz").write_bytes(packed)
         lines = " ".join(f'add_header {name} "{headers[name]}";' for name in KEPT if name in headers)
         return LOCATION.format(prefix=f"= {path}", headers=lines, type=headers["Content-Type"])
 
@@ -107,7 +113,7 @@ class NginxFiles:
 worker_rlimit_nofile 20000;
 events {{ worker_connections 16384; }}
 http {{
-keepalive_requests 1000000000; keepalive_timeout 600s; server_tokens off; gzip off; tcp_nodelay on;
+keepalive_requests 1000000000; keepalive_timeout 600s; server_tokens off; gzip off; gzip_static on; tcp_nodelay on;
 open_file_cache max=100 inactive=600s; open_file_cache_valid 600s;
 client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
 uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
