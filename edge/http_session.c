@@ -133,6 +133,15 @@ void http_sessions_note(struct http_sessions *t, const struct package_question *
 	s->requests++;
 }
 
+void http_sessions_note_more(struct http_sessions *t, const struct package_question *q, uint64_t now_ms,
+                             uint64_t bytes) {
+	struct http_session *s = session_by_address(t, q);
+	if (!s)
+		return;
+	s->asked_ms = now_ms;
+	s->bytes += bytes;
+}
+
 void http_sessions_expire(struct http_sessions *t, uint64_t now_ms, uint64_t idle_ms) {
 	struct http_session *s, *next;
 	HASH_ITER(hh, t->table, s, next) {

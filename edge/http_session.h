@@ -21,6 +21,10 @@ struct http_sessions {
 /* Somebody asked at `now_ms` (the loop's clock) and was given `bytes`. Without memory it is not counted. */
 void http_sessions_note(struct http_sessions *t, const struct package_question *q, uint64_t now_ms, uint64_t bytes);
 
+/* The same for what follows of an answer to a PACKAGE_MEDIA that was noted: `bytes` more of it. */
+void http_sessions_note_more(struct http_sessions *t, const struct package_question *q, uint64_t now_ms,
+                             uint64_t bytes);
+
 /* Ends those that have not asked for `idle_ms`. */
 void http_sessions_expire(struct http_sessions *t, uint64_t now_ms, uint64_t idle_ms);
 

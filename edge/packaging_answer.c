@@ -36,9 +36,19 @@ static uint64_t size_of(const struct package_answer *answer) {
 	return bytes;
 }
 
+/* The first answer to a request, and each that goes on with it, count for who asked: it may leave before the last. */
+static void note(struct packaging *p, const struct package_ask *a, const struct package_answer *answer) {
+	uint64_t now_ms = worker_now_ms(p->worker);
+	if (answer->status != 200 || a->question.silent)
+		return;
+	if (a->begun)
+		http_sessions_note_more(&p->sessions, &a->question, now_ms, size_of(answer));
+	else
+		http_sessions_note(&p->sessions, &a->question, now_ms, size_of(answer));
+}
+
 static void finish(struct packaging *p, struct package_ask *a, const struct package_answer *answer) {
-	if (answer->status == 200 && !a->question.silent)
-		http_sessions_note(&p->sessions, &a->question, worker_now_ms(p->worker), size_of(answer));
+	note(p, a, answer);
 	packaging_drop(a);
 	package_answer(a, answer);
 }
@@ -274,6 +284,13 @@ static void name_etag(char out[PACKAGE_ETAG_SIZE], const struct segment_name *n)
 		         (unsigned long long)n->number, (int)n->kind, n->kind == NAME_PART ? n->part : 0);
 }
 
+static void grow_without_memory(struct packaging *p, struct package_ask *a) {
+	if (a->begun)
+		finish(p, a, &(struct package_answer){.status = 200, .broken = true});
+	else
+		packaging_refuse(p, a, 503, "out_of_memory", "out of memory");
+}
+
 /* The segment is being made: what there is goes out now, the rest as it comes. */
 static void grow(struct packaging *p, struct package_ask *a) {
 	const struct package_question *q = &a->question;
@@ -285,7 +302,12 @@ static void grow(struct packaging *p, struct package_ask *a) {
 			finish(p, a, &(struct package_answer){.status = 200, .broken = true});
 		return; /* else it waits: it may be filled */
 	}
-	struct runs *runs = segment_runs(s, a->parts_sent, s->part_count - a->parts_sent);
+	uint32_t unsent = s->part_count - a->parts_sent;
+	struct runs *runs = segment_runs(s, a->parts_sent, unsent);
+	if (!runs && unsent) { /* a body that ends short of them would be taken for the whole segment */
+		grow_without_memory(p, a);
+		return;
+	}
 	if (!runs && !whole)
 		return;
 	struct package_answer answer = {.status = 200,
@@ -295,11 +317,13 @@ static void grow(struct packaging *p, struct package_ask *a) {
 	                                .slices = runs ? runs->items : NULL,
 	                                .count = runs ? runs->count : 0};
 	a->parts_sent = s->part_count;
-	a->begun = true;
-	if (whole)
+	if (whole) {
 		finish(p, a, &answer);
-	else
+	} else {
+		note(p, a, &answer);
+		a->begun = true;
 		package_answer(a, &answer); /* after which it may be gone */
+	}
 	runs_unref(&runs);
 }
 

@@ -1,6 +1,7 @@
 /*
  * What those who ask a stream's packaging are given: its segments come from a simulated publish through a real
- * packager, asks from two workers.
+ * packager, asks from two workers. The store's joined parts are compiled into this file, so that their allocation fails
+ * on demand.
  */
 #include "edge/edge.h"
 #include "edge/packaging_parts.h"
@@ -10,6 +11,10 @@
 
 #include <string.h>
 #include <zlib.h>
+
+#include "tests/unit/common/failing.h"
+
+#include "common/package/runs.c"
 
 enum { WORKERS = 2, WHOLE_SEGMENTS = 3 };
 
@@ -138,6 +143,13 @@ static void push_part(struct worker *w) {
 	look(w);
 }
 
+/* All that is left of it, at once; nobody looks yet. */
+static void push_whole(struct worker *w) {
+	(void)w;
+	while (followed_segment()->state != SEGMENT_COMPLETE)
+		push_next();
+}
+
 static void begin(void) {
 	config = test_config();
 	simulation_init(&sim, 5);
@@ -196,6 +208,14 @@ static void asker_fini(struct asker *who) {
 static struct asker for_playlist(bool gzip) {
 	return (struct asker){
 	    .question = {.what = PACKAGE_PLAYLIST, .name = name, .track = "v", .remote = "192.0.2.7", .gzip = gzip}};
+}
+
+static struct asker for_segment(void) {
+	return (struct asker){.question = {.what = PACKAGE_MEDIA,
+	                                   .name = name,
+	                                   .track = "v",
+	                                   .remote = "192.0.2.7",
+	                                   .media = {.kind = NAME_SEGMENT, .epoch = 1, .number = followed}}};
 }
 
 static void ask(struct worker *w, struct asker *who) {
@@ -286,4 +306,90 @@ Test(packaging_answer, all_who_wait_for_a_part_are_given_the_same_compressed_tex
 	for (int i = 0; i < MANY; i++)
 		asker_fini(&waiting[i]);
 	asker_fini(&earlier);
+}
+
+/* --- a segment that grows --- */
+
+static void push_to_the_end(struct worker *w) {
+	while (followed_segment()->state != SEGMENT_COMPLETE)
+		push_part(w);
+}
+
+Test(packaging_answer, a_segment_that_grows_is_counted_with_all_its_bytes) {
+	struct asker playlist = for_playlist(false), segment = for_segment();
+	ask_and_wait(elsewhere(), &playlist);
+	ask_and_wait(elsewhere(), &segment);
+	step(home(), push_to_the_end);
+	wait_for_count(&segment.answers, (int)followed_segment()->part_count);
+	cr_expect_null(segment.ask);
+	cr_expect_eq(segment.size, followed_segment()->size);
+	expect_session(2, playlist.size + segment.size);
+	asker_fini(&playlist);
+	asker_fini(&segment);
+}
+
+static struct asker leaving;
+
+static void leave(struct worker *w) {
+	(void)w;
+	package_ask_cancel(leaving.ask);
+}
+
+Test(packaging_answer, a_player_that_leaves_a_growing_segment_is_counted_with_what_it_was_given) {
+	struct asker playlist = for_playlist(false);
+	leaving = for_segment();
+	ask_and_wait(elsewhere(), &playlist);
+	ask_and_wait(elsewhere(), &leaving);
+	step(home(), push_part);
+	wait_for_count(&leaving.answers, 2);
+	step(elsewhere(), leave);
+	step(home(), push_to_the_end);
+	cr_expect_lt(leaving.size, followed_segment()->size);
+	expect_session(2, playlist.size + leaving.size);
+	asker_fini(&playlist);
+	asker_fini(&leaving);
+}
+
+static void look_without_memory(struct worker *w) {
+	allocations = 0;
+	failing = 1;
+	look(w);
+	failing = 0;
+}
+
+Test(packaging_answer, a_segment_whose_rest_finds_no_memory_is_broken_off_and_not_ended) {
+	struct asker who = for_segment();
+	ask_and_wait(home(), &who);
+	step(home(), push_whole);
+	cr_assert_geq(followed_segment()->part_count, 3);
+	step(home(), look_without_memory);
+	cr_assert_eq(who.answers, 2);
+	cr_expect_null(who.ask);
+	cr_expect(who.broken);
+	cr_expect_lt(who.size, followed_segment()->size);
+	asker_fini(&who);
+}
+
+static void push_two_parts(struct worker *w) {
+	push_part(w);
+	push_part(w);
+}
+
+static struct asker unlucky;
+
+static void ask_without_memory(struct worker *w) {
+	allocations = 0;
+	failing = 1;
+	send_ask(w, &unlucky);
+	failing = 0;
+}
+
+Test(packaging_answer, a_growing_segment_that_finds_no_memory_to_begin_with_is_refused) {
+	step(home(), push_two_parts);
+	unlucky = for_segment();
+	step(home(), ask_without_memory);
+	cr_assert_eq(unlucky.answers, 1);
+	cr_expect_eq(unlucky.status, 503);
+	cr_expect_null(unlucky.ask);
+	asker_fini(&unlucky);
 }
