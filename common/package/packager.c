@@ -154,12 +154,34 @@ static void skip_numbers(struct packager *p, const struct mark *m, bool is_break
 	}
 }
 
+/* What was said of the track no longer holds behind that mark. */
+static bool is_changed(const struct track *before, const struct track *now) {
+	return before && now && (before->timescale != now->timescale || !track_same_config(before, now));
+}
+
+/* Frames that were read by the revision before the mark stay before it, whatever their time: their ticks and their
+ * configuration are that one's. */
+static void leave_changed(struct packager *p, const struct tracks *now) {
+	const struct tracks *before = p->newest ? packager_mark(p, p->newest)->tracks : NULL;
+	for (size_t i = 0; before && i < p->lane_count; i++) {
+		struct package_lane *l = &p->lanes[i];
+		const struct track *t = tracks_find(before, l->track), *then = tracks_find(now, l->track);
+		if (!is_changed(t, then))
+			continue;
+		lane_release(p, l, true);
+		if (t->timescale != then->timescale || l->track != p->key_track)
+			lane_settle_last(p, l, false, 0);
+		l->changed = p->newest + 1;
+	}
+}
+
 static void push_mark(struct packager *p, struct entry *e, bool is_break) {
 	const struct mark *m = &e->mark;
 	bool whole = p->newest && p->run_base <= p->newest;
 	pass(p, (struct instant){m->start, m->timescale});
 	for (size_t i = 0; i < p->lane_count; i++)
 		lane_catch_up(p, &p->lanes[i], p->newest + 1);
+	leave_changed(p, m->tracks);
 	segment_store_note_tracks(p->store, m->tracks);
 	update_lanes(p, m->tracks);
 	if (whole && m->number > p->number + 1)

@@ -273,6 +273,8 @@ static uint64_t count_crossed(const struct packager *p, const struct package_lan
 
 void lane_place(struct packager *p, struct package_lane *l, struct entry *frame) {
 	uint64_t crossed = count_crossed(p, l, frame);
+	if (l->at + crossed < l->changed)
+		return; /* sound that lags: the segment of its time has another configuration */
 	if (l->last && frame->frame.dts <= l->last->frame.dts)
 		return; /* no owner makes such a one */
 	if (l->last)

@@ -19,6 +19,7 @@ struct mark_seen {
 struct package_lane {
 	uint32_t track;
 	uint64_t at;          /* the mark that it has passed last; 0: none */
+	uint64_t changed;     /* the last mark that changed the configuration or timescale; 0: none */
 	bool seen;            /* a frame was, since the beginning or the last hole */
 	struct segment *open; /* NULL: none, or it is not ours to make */
 	struct entry *last;   /* its newest frame, whose duration the next one tells */

@@ -64,10 +64,14 @@ static void push(struct simulation *s, enum sample_type type, enum track_kind ki
 	cr_assert_eq(timeline_push(s->timeline, &sample, WALL + (int64_t)((s->clock_s + at) * 1e6)), 0);
 }
 
-static void push_config(struct simulation *s, enum track_kind kind, const uint8_t *data, size_t size) {
+static void push_config(struct simulation *s, enum track_kind kind, double at, const uint8_t *data, size_t size) {
 	struct bytes *b = bytes_copy(data, size);
-	push(s, SAMPLE_CONFIG, kind, 0, 0, true, bytes_slice(b), b);
+	push(s, SAMPLE_CONFIG, kind, at, 0, true, bytes_slice(b), b);
 	bytes_unref(&b);
+}
+
+static void push_rate(struct simulation *s, double at, int rate) {
+	push_config(s, TRACK_AUDIO, at, rate == 44100 ? aac_44k : aac_48k, 2);
 }
 
 /* No two frames are alike. */
@@ -87,15 +91,18 @@ void simulation_publish(struct simulation *s, uint64_t epoch, const struct encod
 	s->epoch = epoch;
 	s->timeline = timeline_new(config_app(s->config, "live", 4), epoch, &s->run, &ops, s);
 	if (!e->no_video)
-		push_config(s, TRACK_VIDEO, avc_config, sizeof avc_config);
-	if (e->audio_rate)
-		push_config(s, TRACK_AUDIO, e->audio_rate == 44100 ? aac_44k : aac_48k, 2);
+		push_config(s, TRACK_VIDEO, 0, avc_config, sizeof avc_config);
+	int rate = e->audio_rate;
+	if (rate)
+		push_rate(s, 0, rate);
 	double a = e->audio_rate ? 0 : INFINITY, v = e->no_video ? INFINITY : 0, next_key = 0;
 	while (a < e->seconds || v < e->seconds) {
-		if (a <= v) {
+		if (a - e->audio_lead <= v) {
+			if (e->rate_from > 0 && a >= e->rate_from && rate != e->rate_then)
+				push_rate(s, a, rate = e->rate_then);
 			if (!e->audio_to || (a >= e->audio_from && a < e->audio_to))
 				push_frame(s, TRACK_AUDIO, a, 0, true);
-			a += 1024.0 / e->audio_rate;
+			a += 1024.0 / rate;
 			continue;
 		}
 		bool key = v >= next_key - 1e-9;

@@ -15,6 +15,9 @@ struct encoder {
 	int composition_ms;          /* B-frames: the most that a frame is shown after its decoding */
 	double audio_from, audio_to; /* silent outside; both 0: always there */
 	double video_to;             /* the picture stops; 0: never */
+	double audio_lead;           /* sound is sent so much before the picture of its time; negative: after it */
+	double rate_from;            /* from here on the sound has `rate_then`, and says so; 0: never */
+	int rate_then;
 };
 
 struct simulation {
