@@ -68,13 +68,21 @@ bool bytes_same(const struct bytes *a, const struct bytes *b) {
 	return na == nb && (na == 0 || memcmp(a->data, b->data, na) == 0);
 }
 
+/* Where the codec has no configuration record, what the frames told instead. */
+static uint64_t config_hash(const struct track *k) {
+	if (k->config)
+		return name_hash((const char *)k->config->data, k->config->size);
+	const struct codec_info *i = &k->info;
+	uint32_t told[] = {k->timescale, i->sample_rate, i->channels, i->width, i->height, i->ac3};
+	return name_hash((const char *)told, sizeof told);
+}
+
 /* FNV-1a. */
 uint32_t tracks_configs(const struct tracks *t) {
 	uint64_t hash = 0;
 	for (size_t i = 0; i < t->count; i++) {
 		const struct track *k = &t->items[i];
-		uint64_t parts[] = {hash, k->id, k->fourcc,
-		                    k->config ? name_hash((const char *)k->config->data, k->config->size) : 0};
+		uint64_t parts[] = {hash, k->id, k->fourcc, config_hash(k)};
 		hash = name_hash((const char *)parts, sizeof parts);
 	}
 	return (uint32_t)(hash ^ hash >> 32);
