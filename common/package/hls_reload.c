@@ -52,7 +52,6 @@ static void position_of_track(const struct segment_track *t, struct hls_position
 	}
 	p->next_msn = last->number;
 	p->parts = last->listed;
-	p->parts_closed = last->flags & SEGMENT_NO_PARTS;
 	if (r.count > 1)
 		p->last_parts = parts_of_whole(t->items[r.first + r.count - 2]);
 }

@@ -24,7 +24,6 @@ struct hls_position {
 	uint32_t parts;          /* listed parts of it */
 	uint32_t last_parts;     /* listed parts of the whole one before it; UINT32_MAX: it has none, or no longer counts in
 	                            parts */
-	bool parts_closed;       /* it will list no further parts (irregular frames): only the whole counts */
 	uint32_t target_ms;      /* TARGETDURATION */
 	uint32_t part_target_ms; /* 0: no parts in this playlist */
 };
