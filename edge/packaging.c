@@ -96,10 +96,15 @@ static const struct packager_ops packager_ops = {
 
 /* --- entries, in order: the log's, and where it has a hole, fetched ones --- */
 
+static void package(struct packaging *p, const struct entry *e) {
+	int err = packager_push(p->packager, e);
+	if (err)
+		log_peer_warn("a segment has a hole", log_str("stream", p->name.text), log_str("reason", uv_strerror(err)));
+}
+
 static void on_fetched(struct fetch *f, struct entry *e) {
 	struct packaging *p = list_entry(f, struct packaging, fetch);
-	if (packager_push(p->packager, e))
-		log_peer_warn("a segment has a hole: out of memory", log_str("stream", p->name.text));
+	package(p, e);
 	entry_unref(&e);
 }
 
@@ -171,10 +176,18 @@ static const struct log_item *next_item(struct packaging *p) {
 
 static void push(struct packaging *p, const struct log_item *item) {
 	const struct entry *e = (const struct entry *)item->object; /* counted is the first member */
-	if (e && packager_push(p->packager, e))
-		log_peer_warn("a segment has a hole: out of memory", log_str("stream", p->name.text));
+	if (e)
+		package(p, e);
 	p->fetch_failures = 0;
 	cursor_advance(&p->cursor);
+}
+
+/* What could not be had: playlists go on behind it. */
+static void give_up(struct packaging *p) {
+	int err = segment_store_give_up(p->store);
+	if (err)
+		log_peer_warn("playlists stand before a hole", log_str("stream", p->name.text),
+		              log_str("reason", uv_strerror(err)));
 }
 
 static void catch_up(struct packaging *p) {
@@ -190,8 +203,8 @@ static void catch_up(struct packaging *p) {
 	}
 	if (p->cursor.log)
 		cursor_resume(&p->cursor);
-	if (segment_store_usage(p->store).holed)
-		segment_store_give_up(p->store);
+	if (p->changed)
+		give_up(p);
 	segment_store_expire(p->store, worker_now_ms(p->worker));
 	if (p->changed)
 		look_again(p);
@@ -247,7 +260,7 @@ static void end(struct packaging *p) {
 	cursor_close(&p->cursor);
 	packager_cut(p->packager);
 	segment_store_end(p->store);
-	segment_store_give_up(p->store);
+	give_up(p);
 	p->phase = PACKAGING_ENDED;
 	p->ended_ms = worker_now_ms(p->worker);
 	look_again(p);

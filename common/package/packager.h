@@ -35,7 +35,8 @@ void packager_free(struct packager **p);
 
 /*
  * The next entry. Entries of an older epoch than the newest, or seen already, are ignored. A jump in the sequence is a
- * hole by itself. 0; UV_ENOMEM: the segments that lost something are holed, go on.
+ * hole by itself. 0; UV_ENOMEM, or UV_EINVAL for times that no moof can say: the segments that lost something are
+ * holed, go on.
  */
 int packager_push(struct packager *p, const struct entry *e);
 

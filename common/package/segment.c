@@ -64,8 +64,6 @@ void segment_close(struct segment *s, int64_t end_us) {
 }
 
 void segment_spoil(struct segment *s) {
-	if (!(s->flags & SEGMENT_HOLED))
-		s->track->store->holed++;
 	s->flags |= SEGMENT_HOLED;
 }
 
@@ -74,8 +72,6 @@ void segment_empty(struct segment *s) {
 		runs_unref(&s->parts[i].runs);
 	for (uint32_t i = 0; i < s->sample_count; i++)
 		entry_unref(&s->samples[i].entry);
-	if (s->flags & SEGMENT_HOLED)
-		s->track->store->holed--;
 	runs_unref(&s->ts);
 	s->part_count = s->sample_count = s->listed = 0;
 	s->size = 0;

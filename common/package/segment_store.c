@@ -296,5 +296,5 @@ bool segment_store_ended(const struct segment_store *s) {
 }
 
 struct segment_usage segment_store_usage(const struct segment_store *s) {
-	return (struct segment_usage){.bytes = s->bytes, .segments = s->segments, .holed = s->holed};
+	return (struct segment_usage){.bytes = s->bytes, .segments = s->segments};
 }

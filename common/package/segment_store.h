@@ -102,9 +102,9 @@ enum segment_answer segment_store_resolve(const struct segment_store *s, const c
 enum segment_answer segment_store_ask(struct segment_store *s, const char *track, const struct segment_name *name,
                                       struct segment_reply *out);
 
-/* Bytes in memory, segments kept, and segments that lack frames now: for metrics and to fetch what is missing. */
+/* Bytes in memory and segments kept, for metrics. */
 struct segment_usage {
-	size_t bytes, segments, holed;
+	size_t bytes, segments;
 };
 struct segment_usage segment_store_usage(const struct segment_store *s);
 
@@ -118,7 +118,8 @@ bool segment_track_hole(const struct segment_track *t, uint64_t *first, uint64_t
  * costs nothing when nothing is new). */
 void segment_store_publish(struct segment_store *s);
 
-/* Missing or holed numbers, of all tracks, that are followed by others become gaps. */
+/* Missing or holed numbers, of all tracks, that are followed by others become gaps; nothing happens where there are
+ * none. UV_ENOMEM: some stay as they are, to be tried again. */
 int segment_store_give_up(struct segment_store *s);
 
 /* Marks what left the playlists at `now_ms` and frees what left them 3 target durations ago. Now and then, e.g. at each

@@ -10,7 +10,7 @@ struct segment_store {
 	struct list tracks, periods;
 	struct tracks *revision; /* the newest; NULL before the first mark */
 	bool ended, published;
-	size_t bytes, segments, holed;
+	size_t bytes, segments;
 };
 
 /* Frees what the segment holds of media; it is as if it had just been opened. */

@@ -100,6 +100,12 @@ static void holed_to_gap(struct segment *s, int64_t end_us) {
 	segment_close(s, end_us);
 }
 
+/* What lies behind a hole was noted when that was still open. */
+static void note_runs(struct segment_track *t, uint64_t from) {
+	for (size_t i = segment_track_at(t, from); i < t->count; i++)
+		segment_note_run(t->items[i], i ? t->items[i - 1] : NULL, t->items[i]->state == SEGMENT_GAP);
+}
+
 static int give_up_track(struct segment_track *t) {
 	uint64_t first, last;
 	while (segment_track_hole(t, &first, &last)) {
@@ -121,6 +127,7 @@ static int give_up_track(struct segment_track *t) {
 		                    .tracks = next->tracks};
 		struct segment_begin b = {.epoch = next->epoch, .mark = &mark, .track = next->info};
 		int err = segment_store_skip(t->store, &b, first, last, start_us, next->start_us);
+		note_runs(t, first);
 		if (err)
 			return err;
 	}

@@ -368,6 +368,25 @@ Test(dash, gaps_are_between_periods) {
 	cr_assert_float_eq(seconds(attribute(second, "start")), w[0].start, 0.001);
 }
 
+/* Players know periods by their ids, and the segments behind a hole were there before it was given up. */
+Test(dash, a_hole_that_was_given_up_is_between_periods_of_their_own) {
+	packaged_fini();
+	packaged_init(5, 12);
+	simulation_publish(&sim, 100, &usual);
+	push_range(packager, &sim, 0, simulation_mark(&sim, 0, 4) + 25);
+	push_range(packager, &sim, simulation_mark(&sim, 0, 6) + 10, sim.count);
+	cr_assert_eq(segment_store_give_up(store), 0);
+	const char *mpd = manifest(store, &plain);
+	check_form(mpd);
+	cr_assert_eq(count(mpd, "<Period "), 2, "%s", mpd);
+	const char *first = strstr(mpd, "<Period "), *second = strstr(first + 1, "<Period ");
+	cr_assert_str_neq(attribute(first, "id"), attribute(second, "id"));
+	cr_assert_lt(seconds(attribute(first, "start")), seconds(attribute(second, "start")));
+	struct announced v[16];
+	read_timeline(representation(second, "v"), seconds(attribute(second, "start")), v, 16);
+	cr_assert_float_eq(v[0].start, seconds(attribute(second, "start")), 0.001);
+}
+
 Test(dash, nothing_is_announced_before_there_is_something_whole) {
 	struct buffer out;
 	buffer_init(&out, 0);
