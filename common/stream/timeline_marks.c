@@ -75,6 +75,8 @@ static int emit_mark(struct timeline *t, uint32_t timescale, int64_t start, bool
 	struct tracks *tracks = timeline_next_tracks(t, number);
 	if (!tracks)
 		return UV_ENOMEM;
+	/* Where codecs or the set of tracks change, players begin anew (RFC 8216, 4.3.2.3). */
+	t->discontinuity |= t->marked && tracks_configs(tracks) != t->run->period_configs;
 	unsigned flags = (t->discontinuity ? MARK_DISCONTINUITY : 0) | (forced ? MARK_FORCED : 0);
 	uint32_t discontinuity = t->run->discontinuity + t->discontinuity;
 	struct mark m = {.number = number,

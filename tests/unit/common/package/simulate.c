@@ -93,13 +93,20 @@ void simulation_publish(struct simulation *s, uint64_t epoch, const struct encod
 	if (!e->no_video)
 		push_config(s, TRACK_VIDEO, 0, avc_config, sizeof avc_config);
 	int rate = e->audio_rate;
-	if (rate)
+	bool joins = rate && e->audio_joins;
+	if (rate && !joins)
 		push_rate(s, 0, rate);
-	double a = e->audio_rate ? 0 : INFINITY, v = e->no_video ? INFINITY : 0, next_key = 0;
+	double a = e->audio_rate ? 0 : INFINITY, v = e->no_video ? INFINITY : 0, next_key = 0, rate_from = e->rate_from;
 	while (a < e->seconds || v < e->seconds) {
 		if (a - e->audio_lead <= v) {
-			if (e->rate_from > 0 && a >= e->rate_from && rate != e->rate_then)
+			if (rate_from > 0 && a >= rate_from) {
 				push_rate(s, a, rate = e->rate_then);
+				rate_from = 0;
+			}
+			if (joins && a >= e->audio_from) {
+				push_rate(s, a, rate);
+				joins = false;
+			}
 			if (!e->audio_to || (a >= e->audio_from && a < e->audio_to))
 				push_frame(s, TRACK_AUDIO, a, 0, true);
 			a += 1024.0 / rate;

@@ -14,6 +14,7 @@ struct encoder {
 	bool irregular; /* GOPs of 0.3 to 1.7 times gop_s, frames that come early or late by a third of their distance */
 	int composition_ms;          /* B-frames: the most that a frame is shown after its decoding */
 	double audio_from, audio_to; /* silent outside; both 0: always there */
+	bool audio_joins;            /* nothing was said of it before audio_from */
 	double video_to;             /* the picture stops; 0: never */
 	double audio_lead;           /* sound is sent so much before the picture of its time; negative: after it */
 	double rate_from;            /* from here on the sound has `rate_then`, and says so; 0: never */

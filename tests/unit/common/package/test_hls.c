@@ -316,6 +316,52 @@ Test(hls, a_new_epoch_with_other_time_is_a_discontinuity) {
 	cr_assert_eq(v.discontinuity, 0);
 }
 
+static unsigned discontinuities_of(const struct playlist *p) {
+	unsigned n = 0;
+	for (size_t i = 0; i < p->count; i++)
+		n += p->items[i].discontinuities;
+	return n;
+}
+
+static struct playlist ts(void) {
+	struct buffer out;
+	buffer_init(&out, 0);
+	cr_assert_eq(hls_ts_write(store, &plain, &out), 0);
+	return parse(&out);
+}
+
+/* RFC 8216, 4.3.2.3: another number or type of tracks, or other codecs. */
+Test(hls, other_tracks_or_codecs_in_mid_publish_are_a_discontinuity) {
+	struct encoder joins = usual, changes = usual;
+	joins.seconds = changes.seconds = 12.5;
+	joins.audio_joins = true;
+	joins.audio_from = changes.rate_from = 7;
+	joins.audio_to = 12.5;
+	changes.rate_then = 48000;
+	publish(&joins);
+	struct playlist p = ts();
+	cr_assert_eq(discontinuities_of(&p), 1, "%s", p.text);
+	p = media("v", &low);
+	cr_assert_eq(discontinuities_of(&p), 1, "%s", p.text);
+	packaged_fini();
+	init();
+	publish(&changes);
+	p = media("a", &low);
+	cr_assert_eq(discontinuities_of(&p), 1, "%s", p.text);
+	p = ts();
+	cr_assert_eq(discontinuities_of(&p), 1, "%s", p.text);
+}
+
+Test(hls, the_same_configuration_again_is_no_discontinuity) {
+	struct encoder e = usual;
+	e.seconds = 12.5;
+	e.rate_from = 7;
+	e.rate_then = e.audio_rate;
+	publish(&e);
+	struct playlist p = ts();
+	cr_assert_eq(discontinuities_of(&p), 0, "%s", p.text);
+}
+
 Test(hls, irregular_frames_stop_parts_and_never_break_the_rule) {
 	publish(&(struct encoder){.seconds = 40, .fps = 24, .gop_s = 2, .audio_rate = 44100, .irregular = true});
 	struct playlist v = media("v", &low); /* read_line holds every part against PART-TARGET */

@@ -330,6 +330,8 @@ Test(timeline, another_configuration_takes_effect_at_a_mark) {
 	const struct entry *mark = out[count - 2];
 	cr_assert_eq(mark->kind, ENTRY_MARK, "no mark before the keyframe of the new configuration");
 	cr_assert_eq(mark->mark.tracks->revision, 2);
+	cr_assert_eq(mark->mark.discontinuity, out[0]->mark.discontinuity + 1);
+	cr_assert(mark->mark.flags & MARK_DISCONTINUITY);
 	cr_assert_eq(memcmp(mark->mark.tracks->items[0].config->data, changed, sizeof changed), 0);
 	cr_assert_eq(out[0]->mark.tracks->items[0].id, mark->mark.tracks->items[0].id);
 	push(SAMPLE_CONFIG, TRACK_VIDEO, FOURCC_AVC, 840, 0, true, (struct slice){changed, sizeof changed}, WALL + 840000);
