@@ -21,6 +21,10 @@ bool cmaf_supports(uint32_t fourcc);
  */
 int cmaf_init_write(const struct track *t, struct bytes **out);
 
+/* The object type of an MP3 track's esds, of which its name is made ("mp4a.6B"): Layer III of MPEG-1 or, for the lower
+ * rates, of MPEG-2 audio. */
+uint8_t cmaf_mp3_object_type(const struct track *t);
+
 struct cmaf_sample {
 	const struct frame *frame;
 	uint32_t duration; /* ticks of the track's timescale */

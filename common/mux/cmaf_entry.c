@@ -185,11 +185,14 @@ static int write_aac(struct buffer *b, const struct track *t, struct slice confi
 	return 0;
 }
 
-/* Layer III by the object types of MPEG-1 and, for the lower rates, MPEG-2 audio. */
-static int write_mp3(struct buffer *b, const struct track *t) {
+uint8_t cmaf_mp3_object_type(const struct track *t) {
 	enum { MPEG1_AUDIO = 0x6b, MPEG2_AUDIO = 0x69, MPEG1_RATE_MIN = 32000 };
+	return t->info.sample_rate >= MPEG1_RATE_MIN ? MPEG1_AUDIO : MPEG2_AUDIO;
+}
+
+static int write_mp3(struct buffer *b, const struct track *t) {
 	struct box entry = audio_begin(b, FOURCC_AAC, t, 16);
-	write_esds(b, t->info.sample_rate >= MPEG1_RATE_MIN ? MPEG1_AUDIO : MPEG2_AUDIO, (struct slice){0});
+	write_esds(b, cmaf_mp3_object_type(t), (struct slice){0});
 	box_end(b, entry);
 	return 0;
 }

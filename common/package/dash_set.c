@@ -1,3 +1,4 @@
+#include "common/mux/cmaf.h"
 #include "common/package/bitrate.h"
 #include "common/package/dash_parts.h"
 
@@ -126,12 +127,20 @@ static void put_frame_rate(struct dash *d, const struct track *t) {
 		buffer_printf(d->out, " frameRate=\"%u/%u\"", num, den);
 }
 
+/* MP3 is named as its initialisation says it (RFC 6381, 3.3), which is not HLS's name for it. */
+static void put_codec(struct dash *d, const struct track *t) {
+	if (t->fourcc == FOURCC_MP3)
+		buffer_printf(d->out, "mp4a.%02X", cmaf_mp3_object_type(t));
+	else
+		dash_put_text(d->out, t->info.rfc6381);
+}
+
 static void put_representation(struct dash *d, const struct dash_period *p, const struct dash_run *r) {
 	const struct track *t = last_of(r)->info;
 	struct bitrate rate = bitrate_of(r->track);
 	buffer_printf(d->out, "<Representation id=\"%s\" bandwidth=\"%u\" codecs=\"", r->track->name,
 	              rate.peak ? rate.peak : 1);
-	dash_put_text(d->out, t->info.rfc6381);
+	put_codec(d, t);
 	buffer_append_string(d->out, "\"");
 	if (t->kind == TRACK_VIDEO && t->info.width)
 		buffer_printf(d->out, " width=\"%u\" height=\"%u\"", t->info.width, t->info.height);

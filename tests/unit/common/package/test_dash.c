@@ -387,6 +387,35 @@ Test(dash, a_hole_that_was_given_up_is_between_periods_of_their_own) {
 	cr_assert_float_eq(v[0].start, seconds(attribute(second, "start")), 0.001);
 }
 
+/* Every revision's sound is MP3 of that rate. */
+static void make_mp3(uint32_t rate) {
+	for (size_t i = 0; i < sim.count; i++) {
+		if (sim.entries[i]->kind != ENTRY_MARK)
+			continue;
+		struct track *a = &sim.entries[i]->mark.tracks->items[1];
+		a->fourcc = FOURCC_MP3;
+		bytes_unref(&a->config);
+		cr_assert_eq(codec_info_read(&a->info, FOURCC_MP3, (struct slice){0}), 0);
+		a->info.sample_rate = rate;
+		a->info.channels = 2;
+	}
+}
+
+Test(dash, mp3_has_the_name_that_its_initialisation_says) {
+	static const struct {
+		uint32_t rate;
+		const char *name;
+	} of[] = {{44100, "mp4a.6B"}, {32000, "mp4a.6B"}, {22050, "mp4a.69"}};
+	for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+		packaged_fini();
+		init();
+		simulation_publish(&sim, 100, &usual);
+		make_mp3(of[i].rate);
+		push_range(packager, &sim, 0, sim.count);
+		cr_assert_str_eq(attribute(representation(manifest(store, &plain), "a"), "codecs"), of[i].name);
+	}
+}
+
 Test(dash, nothing_is_announced_before_there_is_something_whole) {
 	struct buffer out;
 	buffer_init(&out, 0);
