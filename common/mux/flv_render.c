@@ -12,9 +12,14 @@ static void tag_of_track(struct flv_tag *tag, const struct track *track) {
 	};
 }
 
+/* What legacy FLV has a number for and every player knows it by. Other sound that came in it goes on in it too. */
+static bool is_old(const struct flv_tag *tag) {
+	return tag->fourcc == FOURCC_AVC || tag->fourcc == FOURCC_AAC || tag->fourcc == FOURCC_MP3 || tag->audio_header;
+}
+
 static int write_header(struct flv_message *m, const struct flv_tag *tag, enum flv_form form) {
 	/* An enhanced reader takes the old codecs in their old form: what is common to all is most widely understood. */
-	if (form == FLV_ENHANCED && !tag->multitrack && (tag->fourcc == FOURCC_AVC || tag->audio_header))
+	if (form == FLV_ENHANCED && !tag->multitrack && is_old(tag))
 		form = FLV_LEGACY;
 	if (form == FLV_LEGACY && tag->fourcc == FOURCC_HEVC)
 		return UV_ENOTSUP;
