@@ -81,7 +81,7 @@ CONFIG_APP(duration,   package, segment, ORIGIN, "2s", 500, 60000, "", "Wanted d
 CONFIG_APP(duration,   package, target_duration, ORIGIN, "0s", 0, 60000, "", "TARGETDURATION of a run. 0: from package.segment and the first GOP")
 CONFIG_APP(duration,   package, part, ORIGIN, "333ms", 20, 5000, "", "Wanted length of low-latency parts; whole frames, so a little more or less")
 CONFIG_APP(duration,   package, track_wait, ORIGIN, "500ms", 50, 10000, "", "The track that decides the cuts may be silent for so long before the others go on without it")
-CONFIG_APP(int,        package, window, BOTH, "6", 3, 100000, "", "Segments kept in playlists")
+CONFIG_APP(int,        package, window, BOTH, "6", 3, 100000, "", "Segments kept in playlists. As much again can still be fetched from an edge's memory")
 CONFIG_APP(duration,   edge, wait_publish, EDGE, "10s", 0, 600000, "", "How long a viewer waits for a name that nobody publishes")
 CONFIG_APP(duration,   edge, linger, EDGE, "10s", 0, 3600000, "", "How long a stream is kept after its last viewer")
 CONFIG_APP(duration,   edge, merge, EDGE, "adaptive", 0, 500, "adaptive", "How long frames to RTMP and HTTP-FLV viewers wait for each other, to leave in one write. 0: each leaves at once; adaptive: at once while the worker has time, up to edge.merge_max as it gets busy")

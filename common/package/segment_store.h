@@ -6,7 +6,7 @@
  * HTTP read. No clock: the caller says how late it is.
  *
  *   numbers:   … 7 8 9 10 11 12 13            of a track
- *                ├──────────┤                 kept, no longer listed: fetchable for 3 target durations
+ *                ├──────────┤                 kept, no longer listed: fetchable for as long as RFC 8216 (6.2.2) asks
  *                           ├──────────▶      the range that playlists list: at most `window` whole ones, then the open
  * one
  *
@@ -30,7 +30,8 @@ struct segment_track {
 	struct segment_store *store;
 	struct segment **items; /* by number, ascending */
 	size_t count, capacity;
-	uint64_t floor; /* nothing below it is ever listed */
+	uint64_t floor;     /* nothing below it is ever listed */
+	int64_t longest_us; /* the most that was ever listed of it */
 };
 
 /* `window`: whole segments in playlists (package.window). NULL when memory is out. */
@@ -122,8 +123,9 @@ void segment_store_publish(struct segment_store *s);
  * none. UV_ENOMEM: some stay as they are, to be tried again. */
 int segment_store_give_up(struct segment_store *s);
 
-/* Marks what left the playlists at `now_ms` and frees what left them 3 target durations ago. Now and then, e.g. at each
- * on_segment. */
+/* Marks what left the playlists at `now_ms`, and frees each segment that left them its own length and that of the
+ * longest playlist ago, but at least 3 target durations. So what is kept is about twice what is listed. Now and then,
+ * e.g. at each on_segment. */
 void segment_store_expire(struct segment_store *s, uint64_t now_ms);
 
 /* --- for packagers --- */

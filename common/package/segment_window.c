@@ -6,7 +6,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum { KEEP_TARGETS = 3 };
+enum { KEEP_TARGETS_LEAST = 3 };
 
 /* Whether the range may go on behind it. An open one ends the range, also when it is holed: parts of it may have been
  * listed. */
@@ -172,15 +172,31 @@ static size_t count_left(const struct segment_track *t, uint64_t lowest) {
 	return r.count ? r.first : 0;
 }
 
+static void note_longest(struct segment_track *t) {
+	struct segment_range r = segment_track_range(t);
+	int64_t listed_us = 0;
+	for (size_t i = r.first; i < r.first + r.count; i++)
+		listed_us += segment_length_us(t->items[i]);
+	if (listed_us > t->longest_us)
+		t->longest_us = listed_us;
+}
+
+/* A player may still read at its length from the oldest playlist that listed it (RFC 8216, 6.2.2). */
+static uint64_t keep_ms(const struct segment *s) {
+	uint64_t least_ms = (uint64_t)KEEP_TARGETS_LEAST * segment_store_target_ms(s->track->store);
+	uint64_t ms = (uint64_t)(segment_length_us(s) + s->track->longest_us) / 1000;
+	return ms > least_ms ? ms : least_ms;
+}
+
 static void expire_track(struct segment_track *t, uint64_t lowest, uint64_t now_ms) {
-	uint64_t keep_ms = (uint64_t)KEEP_TARGETS * segment_store_target_ms(t->store);
+	note_longest(t);
 	size_t left = count_left(t, lowest), gone = 0;
 	for (size_t i = 0; i < left; i++) {
 		struct segment *s = t->items[i];
 		if (!s->left_ms)
 			s->left_ms = now_ms ? now_ms : 1;
 		/* An open segment is its packager's. */
-		if (gone == i && (s->state != SEGMENT_OPEN || s->flags & SEGMENT_HOLED) && now_ms >= s->left_ms + keep_ms)
+		if (gone == i && (s->state != SEGMENT_OPEN || s->flags & SEGMENT_HOLED) && now_ms >= s->left_ms + keep_ms(s))
 			gone = i + 1;
 	}
 	segment_track_drop(t, 0, gone);

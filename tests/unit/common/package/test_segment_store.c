@@ -65,7 +65,9 @@ Test(segment_store, after_the_end_nothing_is_waited_for) {
 	cr_assert_eq(ask(NAME_PART, n + 1, 0), SEGMENT_NONE);
 }
 
-Test(segment_store, what_left_the_playlist_stays_for_three_target_durations) {
+/* RFC 8216, 6.2.2: its own two seconds, and the longest playlist's: four segments, and the open one. */
+Test(segment_store, what_left_the_playlist_stays_for_its_length_and_the_playlists) {
+	enum { KEPT = 6 };
 	uint64_t now_ms = 1000;
 	uint64_t first = sim.entries[0]->mark.number;
 	for (size_t i = 0; i < sim.count; i++) {
@@ -77,14 +79,13 @@ Test(segment_store, what_left_the_playlist_stays_for_three_target_durations) {
 	struct segment_range r = segment_track_range(t);
 	cr_assert_eq(r.count, WINDOW + 1);
 	uint64_t listed = t->items[r.first]->number;
-	/* Three segments of two seconds each. */
-	for (uint64_t n = listed - 3; n < listed; n++)
+	for (uint64_t n = listed - KEPT; n < listed; n++)
 		cr_assert_eq(ask(NAME_SEGMENT, n, 0), SEGMENT_HERE);
-	cr_assert_eq(ask(NAME_SEGMENT, listed - 5, 0), SEGMENT_NONE);
+	cr_assert_eq(ask(NAME_SEGMENT, listed - KEPT - 2, 0), SEGMENT_NONE);
 	cr_assert_eq(ask(NAME_SEGMENT, first, 0), SEGMENT_NONE);
 	size_t bytes = segment_store_usage(store).bytes;
-	cr_assert_leq(segment_store_usage(store).segments, 2 * (WINDOW + 1 + 4));
-	segment_store_expire(store, now_ms + 7000);
+	cr_assert_leq(segment_store_usage(store).segments, 2 * (WINDOW + 1 + KEPT + 1));
+	segment_store_expire(store, now_ms + 13000);
 	cr_assert_lt(segment_store_usage(store).bytes, bytes);
 	cr_assert_eq(segment_store_usage(store).segments, 2 * (WINDOW + 1));
 }
@@ -148,7 +149,7 @@ Test(segment_store, tracks_that_are_gone_are_forgotten_with_their_segments) {
 	simulation_publish(&sim, 200, &(struct encoder){.seconds = 30, .fps = 30, .gop_s = 1});
 	push_range(packager, &sim, from, sim.count);
 	segment_store_expire(store, 1000);
-	segment_store_expire(store, 10000);
+	segment_store_expire(store, 14000);
 	cr_assert_null(segment_store_track(store, "a"));
 	cr_assert_eq(segment_store_usage(store).segments, WINDOW + 1);
 }
