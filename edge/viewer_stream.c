@@ -46,7 +46,8 @@ struct viewer {
 	bool chunked;
 	uint64_t began_ms, overruns;
 	char id[RANDOM_ID_SIZE];
-	char stream[]; /* APP/NAME */
+	const char *remote; /* who watches, behind proxies too: the text follows the stream's */
+	char stream[];      /* APP/NAME */
 };
 
 /* The viewer is over; its exchange is dealt with by the caller. */
@@ -54,7 +55,7 @@ static void viewer_free(struct viewer *v, const char *why) {
 	if (v->playing) {
 		metric_dec(v->form->viewers);
 		log_peer_info("http viewer left", log_str("stream", v->stream), log_str("protocol", v->form->name),
-		              log_str("session", v->id), log_str("remote", v->exchange->remote), log_str("reason", why),
+		              log_str("session", v->id), log_str("remote", v->remote), log_str("reason", why),
 		              log_u64("sent", http_stream_sent(v->exchange)),
 		              log_u64("age_ms", worker_now_ms(v->edge->base.worker) - v->began_ms));
 	}
@@ -102,7 +103,7 @@ static void on_overrun(struct sender *s) {
 	struct viewer *v = viewer_of_sender(s);
 	v->overruns++;
 	log_peer_info("viewer fell behind and goes on at the newest keyframe", log_str("stream", v->stream),
-	              log_str("session", v->id), log_str("remote", v->exchange->remote), log_u64("times", v->overruns));
+	              log_str("session", v->id), log_str("remote", v->remote), log_u64("times", v->overruns));
 }
 
 /* FLV's file header says which kinds of tags follow (a player may wait for each that it names); it is framed as the
@@ -152,7 +153,7 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	metric_inc(v->form->viewers);
 	log_peer_info("http viewer started", log_str("stream", v->stream), log_str("protocol", v->form->name),
 	              log_u64("run", info->run), log_u64("epoch", info->epoch), log_str("session", v->id),
-	              log_str("remote", x->remote));
+	              log_str("remote", v->remote));
 	sender_open_sink(&v->sender, http_stream_sink(x), log, v->config->edge_history * 1000, &sender_ops);
 }
 
@@ -192,8 +193,10 @@ static void watch(struct http_exchange *x, const struct form *form) {
 		http_respond_busy(x, 1, "draining", "the node is draining: connect again");
 		return;
 	}
-	size_t name_size = strlen(name.text) + 1;
-	struct viewer *v = calloc(1, sizeof *v + name_size);
+	char remote[ADDRESS_TEXT_MAX];
+	http_client_address(x, remote);
+	size_t name_size = strlen(name.text) + 1, remote_size = strlen(remote) + 1;
+	struct viewer *v = calloc(1, sizeof *v + name_size + remote_size);
 	if (!v) {
 		http_respond_error(x, 503, "out_of_memory", "out of memory");
 		return;
@@ -203,6 +206,7 @@ static void watch(struct http_exchange *x, const struct form *form) {
 	v->edge = e;
 	v->config = config_app(e->base.node->config, name.text, stream_name_app_size(&name));
 	memcpy(v->stream, name.text, name_size);
+	v->remote = memcpy(v->stream + name_size, remote, remote_size);
 	v->chunked = http_stream_framing(x) == HTTP_FRAMING_CHUNKED;
 	v->began_ms = worker_now_ms(x->worker);
 	list_init(&v->node);
@@ -257,9 +261,9 @@ void viewer_stream_list(struct edge *e, json_t *array) {
 		struct viewer *v = list_entry(node, struct viewer, node);
 		json_array_append_new(
 		    array, json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "id", v->id, "protocol", v->form->name,
-		                     "state", v->playing ? "playing" : "waiting", "stream", v->stream, "remote",
-		                     v->exchange->remote, "age_ms", (json_int_t)(worker_now_ms(e->base.worker) - v->began_ms),
-		                     "received_bytes", (json_int_t)http_stream_received(v->exchange), "sent_bytes",
+		                     "state", v->playing ? "playing" : "waiting", "stream", v->stream, "remote", v->remote,
+		                     "age_ms", (json_int_t)(worker_now_ms(e->base.worker) - v->began_ms), "received_bytes",
+		                     (json_int_t)http_stream_received(v->exchange), "sent_bytes",
 		                     (json_int_t)http_stream_sent(v->exchange), "overruns", (json_int_t)v->overruns));
 	}
 }

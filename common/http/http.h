@@ -54,7 +54,7 @@ struct http_exchange {
 const char *http_field(const struct http_exchange *x, enum http_field field);
 
 /* Who asks: the connection's other end or, where http.trusted_proxies says that proxies of ours stand there,
- * the address that the first of them added to X-Forwarded-For. */
+ * the address that the first of them added to X-Forwarded-For: printable, whatever that is. */
 void http_client_address(const struct http_exchange *x, char out[ADDRESS_TEXT_MAX]);
 
 /* Whether the client takes gzip: a handler that has a body in that form gives it (http_response.gzip). */

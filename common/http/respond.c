@@ -41,6 +41,9 @@ void http_client_address(const struct http_exchange *x, char out[ADDRESS_TEXT_MA
 	while (end > from && (end[-1] == ' ' || end[-1] == '\t'))
 		end--;
 	snprintf(out, ADDRESS_TEXT_MAX, "%.*s", (int)(end > from ? end - from : 0), from);
+	for (; *out; out++)
+		if (*out < 0x20 || *out > 0x7e)
+			*out = '?';
 }
 
 bool http_takes_gzip(const struct http_exchange *x) {

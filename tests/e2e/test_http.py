@@ -168,6 +168,21 @@ def test_streams_and_sessions_are_listed_while_they_live(cluster, encoder):
     wait_until(lambda: made.edge.api("sessions")["sessions"] == [], 5, "the sessions are gone")
 
 
+@pytest.mark.parametrize("path", ["/live/cam1.flv", "/live/cam1.ts"])
+def test_a_viewer_behind_a_proxy_of_ours_is_listed_by_its_own_address(cluster, encoder, path):
+    made = cluster(edge={"http.trusted_proxies": "1"})
+    encoder(made.origin.rtmp_port)
+    with web.RawConnection(made.edge.http_port) as viewer, web.RawConnection(made.edge.http_port) as direct:
+        viewer.send(f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 10.0.0.1, 192.0.2.7\r\n\r\n".encode())
+        direct.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+
+        def addresses():
+            sessions = made.edge.api("sessions")["sessions"]
+            return sorted(one["remote"].split(":")[0] for one in sessions if one["state"] == "playing")
+        wait_until(lambda: addresses() == ["127.0.0.1", "192.0.2.7"], 10, "both are listed")
+    wait_until(lambda: any("remote=192.0.2.7" in line for line in made.edge.log_lines("http viewer left")), 5, "the log says so too")
+
+
 def test_nodes_are_listed_on_both_sides(cluster):
     made = cluster(workers=2)
     for node in (made.origin, made.edge):

@@ -177,6 +177,8 @@ Test(respond, addresses_that_trusted_proxies_added_are_believed) {
 	cr_expect(strstr(body, "from=192.0.2.1"), "%s", body);
 	cr_expect_eq(ask("GET", "/echo/a", "X-Forwarded-For: 192.0.2.7\r\n"), 200);
 	cr_expect(strstr(body, "from=192.0.2.7"), "%s", body);
+	cr_expect_eq(ask("GET", "/echo/a", "X-Forwarded-For: 192.0.2.\xff\x80\r\n"), 200);
+	cr_expect(strstr(body, "from=192.0.2.??"), "what the API shows is text: %s", body);
 	cr_expect_eq(ask("GET", "/echo/a", ""), 200);
 	cr_expect(strstr(body, "from=127.0.0.1:"), "%s", body);
 	test_server_stop(&server);
