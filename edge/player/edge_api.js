@@ -5,28 +5,30 @@ const ANSWER_MS = 5000;
 
 export class Unreachable extends Error {}
 
-async function ask(url, options = {}) {
+/** What `read` makes of the answer. None at all, one that breaks off, and one that no edge gives (a proxy's page) are Unreachable. */
+async function ask(url, read, options = {}) {
 	const limit = AbortSignal.timeout(options.limit ?? ANSWER_MS);
 	const signal = options.signal ? AbortSignal.any([options.signal, limit]) : limit;
 	let answer;
 	try {
 		answer = await fetch(url, { cache: 'no-store', ...options, signal });
+		if (answer.status < 500) return await read(answer);
 	} catch (error) {
 		throw new Unreachable(error.message);
 	}
-	if (answer.status >= 500) throw new Unreachable(`the edge answers ${answer.status}`);
-	return answer;
+	throw new Unreachable(`the edge answers ${answer.status}`);
 }
+
+const json = (answer) => (answer.ok ? answer.json() : null);
 
 /** The stream as /api/v1/streams/NAME tells it; null: nobody wants it on this edge, which says nothing of others. */
 export async function streamOf(name, signal) {
-	const answer = await ask(new URL(`api/v1/streams/${name}`, root), { signal });
-	return answer.ok ? answer.json() : null;
+	return ask(new URL(`api/v1/streams/${name}`, root), json, { signal });
 }
 
 async function listOf(path, key) {
-	const answer = await ask(new URL(path, root));
-	return answer.ok ? (await answer.json())[key] : [];
+	const told = await ask(new URL(path, root), json);
+	return told ? told[key] : [];
 }
 
 /** All that could be watched, as { name, state, tracks }; more is known of those that somebody watches on this edge. */
@@ -42,6 +44,5 @@ export async function liveStreams() {
  * or when the edge is tired of waiting (404; edge.wait_publish). True: it is live.
  */
 export async function probe(name, signal) {
-	const answer = await ask(new URL(`${name}.flv`, root), { method: 'HEAD', signal, limit: 620_000 });
-	return answer.ok;
+	return ask(new URL(`${name}.flv`, root), (answer) => answer.ok, { method: 'HEAD', signal, limit: 620_000 });
 }

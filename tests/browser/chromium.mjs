@@ -27,6 +27,8 @@ const orders = {
 		await page.goto(url);
 	},
 	read: ({ script }) => page.evaluate(script),
+	/* The page's next `times` requests to that address are answered by a page of somebody else's. */
+	intercept: ({ url, times }) => page.route(url, (route) => route.fulfill({ status: 200, contentType: 'text/html', body: '<p>Log in' }), { times }),
 	key: ({ key }) => page.keyboard.press(key),
 	choose: ({ selector, value }) => page.selectOption(selector, value),
 	click: ({ selector }) => page.click(selector),

@@ -91,6 +91,27 @@ def test_an_edge_that_restarts_is_told_and_playback_comes_back_by_itself(chromiu
     chromium.wait_playing(30, timeout=25)
 
 
+def test_an_answer_that_is_not_the_edges_is_told_and_the_page_follows_its_stream_on(chromium, children, one):
+    publish(children, one.origin)
+    chromium.open(page(one.edge))
+    chromium.wait_playing(30)
+    chromium.order("intercept", url="**/api/v1/streams/**", times=3)
+    chromium.wait("no connection", lambda s: s["state"] == "unreachable")
+    chromium.wait("live again", lambda s: s["state"] == "live")
+    chromium.wait_playing(30)
+    chromium.assert_content(f"127.0.0.1:{one.edge.http_port}")
+
+
+def test_the_list_goes_on_after_an_answer_that_is_not_the_edges(chromium, children, one):
+    summary = "document.getElementById('summary').textContent"
+    chromium.open(f"http://127.0.0.1:{one.edge.http_port}/")
+    wait_until(lambda: "Nothing is live" in chromium.read(summary), 5, "nothing")
+    chromium.order("intercept", url="**/api/v1/live", times=2)
+    wait_until(lambda: "does not answer" in chromium.read(summary), 10, "it is told")
+    wait_until(lambda: "Nothing is live" in chromium.read(summary), 10, "it has asked again")
+    chromium.assert_content(f"127.0.0.1:{one.edge.http_port}")
+
+
 def test_the_list_shows_what_is_live_and_forgets_what_is_over(chromium, children, one):
     listed = "[...document.querySelectorAll('#streams a')].map((a) => a.querySelector('strong').textContent)"
     chromium.open(f"http://127.0.0.1:{one.edge.http_port}/")
