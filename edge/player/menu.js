@@ -46,9 +46,8 @@ export class Menu {
 			return { id: p.id, label: why ? `${p.label} – ${why}` : p.label, disabled: why };
 		})], chosen);
 		const qualities = playback?.qualities() ?? [];
-		const adaptive = qualities.length > 1 && protocol.id !== 'flv';
 		fill(byId('quality'), qualities.length > 1
-			? [{ id: '', label: adaptive ? 'Automatic' : 'As published' }, ...qualities]
+			? [{ id: '', label: 'Automatic' }, ...qualities]
 			: [{ id: '', label: qualities[0]?.label || 'As published' }], qualities.length > 1 ? playback.quality : '');
 		const audios = playback?.audios() ?? [];
 		fill(byId('audio'), audios.length ? audios : [{ id: '', label: 'As published' }], audios.length ? playback.audio : '');

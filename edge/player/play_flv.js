@@ -15,23 +15,18 @@ class FlvPlayback {
 		this.session = session;
 		this.video = video;
 		this.on = on;
-		this.mpegts = mpegts;
-		this.audio = '';
 		this.behind = BEHIND_S;
 		this.events = new AbortController();
 		video.addEventListener('waiting', () => this.stalled(), { signal: this.events.signal });
-		this.open('');
+		this.open(mpegts);
 		this.timer = setInterval(() => this.follow(), 250);
 	}
 
-	/** FLV has one rendition: another one is another response. */
-	open(rendition) {
-		this.rendition = rendition;
+	open(mpegts) {
+		const { on } = this;
 		this.bytes = new ByteMeter();
 		this.jumped = false;
 		const url = new URL(`${this.session.name}.flv`, root);
-		if (rendition) url.searchParams.set('rendition', rendition);
-		const { mpegts, on } = this;
 		this.player = mpegts.createPlayer({ type: 'flv', isLive: true, url: url.href }, {
 			enableStashBuffer: false,
 			lazyLoad: false,
@@ -73,10 +68,6 @@ class FlvPlayback {
 	stop() {
 		this.events.abort();
 		clearInterval(this.timer);
-		this.close();
-	}
-
-	close() {
 		this.player.destroy();
 		this.video.playbackRate = 1;
 	}
@@ -93,21 +84,10 @@ class FlvPlayback {
 		return behind === undefined || this.session.state !== 'live' ? null : behind / 1000 + this.ahead();
 	}
 
+	/** What its encoder sends, and nothing to choose from. */
 	qualities() {
-		const tracks = this.session.stream?.tracks ?? [];
-		const heights = new Map();
-		for (const t of tracks) if (t.kind === 'video') heights.set(t.rendition, t.height);
-		return [...heights].map(([id, height]) => ({ id, label: height ? `${id} · ${height}p` : id }));
-	}
-
-	get quality() {
-		return this.rendition;
-	}
-
-	set quality(id) {
-		this.close();
-		this.open(id);
-		this.video.play().catch(() => {});
+		const picture = this.session.stream?.tracks.find((t) => t.kind === 'video');
+		return picture?.height ? [{ id: '', label: `${picture.height}p` }] : [];
 	}
 
 	audios() {

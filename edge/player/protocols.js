@@ -7,7 +7,7 @@
 //   latency()                   seconds behind the programme's time, or null
 //   bytes                       a ByteMeter
 //   qualities() / audios()      [{ id, label }], of which '' is automatic
-//   quality, audio              the chosen ids; setting them chooses
+//   quality, audio              the chosen ids; setting them chooses (where there is something to choose)
 // `on.changed()` says that qualities or audios are other ones; `on.failed(reason)` that it cannot go on;
 // `on.ended()` that the stream says it is over.
 import { root } from './page.js';

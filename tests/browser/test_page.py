@@ -27,6 +27,8 @@ def test_flv_plays_with_its_frames_advancing_and_is_measured(chromium, children,
     assert seen["protocol"] == "flv" and seen["width"] == 640
     seen = chromium.wait("measurements", lambda s: s["latency"] and s["buffer"] and s["bitrate"])
     assert 0.1 < seen["bitrate"] < 2
+    offered = "[...document.getElementById('quality').options].map((o) => o.text)"
+    wait_until(lambda: chromium.read(offered) == ["360p"], 5, "the quality that there is, and no choice")
     chromium.assert_content(f"127.0.0.1:{one.edge.http_port}")
 
 
