@@ -233,7 +233,7 @@ void forward_unpublish(struct intake *i) {
 	i->role = NULL;
 	if (!f)
 		return;
-	registry_forget(f->edge->registry, f);
+	registry_forget(f->edge->registry, &i->request.name, f);
 	timer_stop(&f->again);
 	push_end(&f->push);
 	samples_fini(&f->notes);

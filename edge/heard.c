@@ -27,7 +27,7 @@ static uint64_t now_ms(const struct edge *e) {
 static void heard_remove(struct heard_name *n) {
 	struct edge *e = n->edge;
 	if (n->searching && e->registry)
-		registry_forget(e->registry, n);
+		registry_forget(e->registry, &n->name, n);
 	HASH_DEL(e->heard.names, n);
 	free(n);
 }

@@ -34,7 +34,7 @@ static uint64_t jittered(uint64_t ms) {
 /* --- ending --- */
 
 static void source_free(struct source *s) {
-	registry_forget(s->edge->registry, s);
+	registry_forget(s->edge->registry, &s->stream->name, s);
 	pull_end(&s->pull);
 	timer_stop(&s->again);
 	timer_stop(&s->linger);

@@ -31,7 +31,7 @@ static struct away *away_of_link(struct peer_link *l) {
 
 /* Lets go of all but the intake. */
 static void away_free(struct away *a) {
-	registry_forget(a->origin->registry, a);
+	registry_forget(a->origin->registry, &a->intake->request.name, a);
 	push_end(&a->push);
 	peer_watch_end(&a->watch);
 	peer_link_close(&a->link);

@@ -22,7 +22,7 @@ static struct standby *standby_for(const struct ingest *g, const struct intake *
 /* --- the end --- */
 
 static void ingest_free(struct ingest *g) {
-	registry_forget(g->origin->registry, g);
+	registry_forget(g->origin->registry, &g->stream->name, g);
 	timer_stop(&g->grace);
 	slate_disarm(&g->slate);
 	replicas_free(&g->replicas);

@@ -269,6 +269,12 @@ struct waiter {
 	registry_locate_fn fn; /* NULL: forgotten */
 };
 
+/* Those who are told of a search that is over: the first of them may forget the others. */
+struct answering {
+	struct list waiters;
+	struct answering *outer; /* told of another name, whose answer led to this one */
+};
+
 static void search_free(struct search *s) {
 	timer_stop(&s->expire);
 	HASH_DELETE(hh, s->registry->searches, s);
@@ -306,19 +312,21 @@ void search_answer(struct search *s, const struct registry_location *l) {
 	if (l->found)
 		registry_note_epoch(r->shared, l->epoch);
 	s->not_found_ms = l->found ? 0 : worker_now_ms(r->worker);
-	struct list waiters;
-	list_init(&waiters);
-	list_splice(&waiters, &s->waiters);
+	struct answering telling = {.outer = r->answering};
+	list_init(&telling.waiters);
+	list_splice(&telling.waiters, &s->waiters);
+	r->answering = &telling;
 	/* A name that is there is asked for anew next time; one that is not is remembered for a moment. */
 	if (l->found || r->stopped || timer_start(&s->expire, NEGATIVE_CACHE_MS))
 		search_free(s);
-	while (!list_empty(&waiters)) {
-		struct waiter *w = list_entry(waiters.next, struct waiter, node);
+	while (!list_empty(&telling.waiters)) {
+		struct waiter *w = list_entry(telling.waiters.next, struct waiter, node);
 		list_remove(&w->node);
 		if (w->fn)
 			w->fn(w->context, l);
 		free(w);
 	}
+	r->answering = telling.outer;
 }
 
 static void on_peers_answer(void *context, const struct registry_location *l) {
@@ -358,21 +366,27 @@ void registry_hint(struct registry *r, const struct stream_name *name) {
 		s->not_found_ms = 0;
 }
 
-void registry_forget(struct registry *r, void *context) {
-	struct search *s, *next;
-	list_each (node, &r->claims)
+static void forget_claims(struct list *claims, const void *context) {
+	list_each (node, claims)
 		if (list_entry(node, struct claiming, node)->context == context)
 			list_entry(node, struct claiming, node)->fn = NULL;
-	list_each (node, &r->answered)
-		if (list_entry(node, struct claiming, node)->context == context)
-			list_entry(node, struct claiming, node)->fn = NULL;
-	HASH_ITER(hh, r->searches, s, next) {
-		list_each (node, &s->waiters) {
-			struct waiter *w = list_entry(node, struct waiter, node);
-			if (w->context == context)
-				w->fn = NULL;
-		}
-	}
+}
+
+static void forget_waiters(struct list *waiters, const void *context) {
+	list_each (node, waiters)
+		if (list_entry(node, struct waiter, node)->context == context)
+			list_entry(node, struct waiter, node)->fn = NULL;
+}
+
+void registry_forget(struct registry *r, const struct stream_name *name, void *context) {
+	struct search *s;
+	forget_claims(&r->claims, context);
+	forget_claims(&r->answered, context);
+	HASH_FIND_STR(r->searches, name->text, s);
+	if (s)
+		forget_waiters(&s->waiters, context);
+	for (struct answering *a = r->answering; a; a = a->outer)
+		forget_waiters(&a->waiters, context);
 }
 
 /* --- life --- */

@@ -205,5 +205,5 @@ const struct registry_node *registry_node_at(const struct registry *r, const cha
 /* What it shares with the node's other workers. */
 struct registry_shared *registry_shared_of(const struct registry *r);
 
-/* No answer comes to that context any more. */
-void registry_forget(struct registry *r, void *context);
+/* No answer about that name comes to that context any more. */
+void registry_forget(struct registry *r, const struct stream_name *name, void *context);

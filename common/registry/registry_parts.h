@@ -87,8 +87,9 @@ struct registry {
 	struct registry_role role;
 	struct record *records;
 	struct search *searches;
-	struct list claims;   /* that wait for the backend */
-	struct list answered; /* that are told at the turn's end */
+	struct answering *answering; /* whoever is being told just now what was found; NULL: nobody */
+	struct list claims;          /* that wait for the backend */
+	struct list answered;        /* that are told at the turn's end */
 	struct turn_task tell;
 	struct node_list *nodes; /* NULL: none was read yet */
 	bool stopped;

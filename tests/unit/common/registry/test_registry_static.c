@@ -115,7 +115,7 @@ static void locate_missing(struct registry *r, void *context) {
 	registry_hint(r, &cam);
 	registry_locate(r, &cam, on_located, NULL);
 	cr_expect_eq(asked, 3, "an announcement ends that");
-	registry_forget(r, NULL);
+	registry_forget(r, &cam, NULL);
 	pending(pending_context, &(struct registry_location){.found = true});
 	cr_expect_eq(located, 4, "a lost interest is not answered");
 }
@@ -125,6 +125,38 @@ Test(registry_static, locate_is_one_flight_with_a_memory_of_what_is_missing) {
 	open_nodes();
 	on_node(0, locate_twice, NULL);
 	on_node(0, locate_missing, NULL);
+	close_nodes();
+}
+
+static int told_late;
+
+static void on_late(void *context, const struct registry_location *l) {
+	(void)context;
+	(void)l;
+	told_late++;
+}
+
+static struct registry *forgetful;
+
+static void on_forget_others(void *context, const struct registry_location *l) {
+	(void)context;
+	(void)l;
+	registry_forget(forgetful, &cam, &told_late);
+}
+
+static void forget_while_told(struct registry *r, void *context) {
+	(void)context;
+	forgetful = r;
+	registry_locate(r, &cam, on_forget_others, &forgetful);
+	registry_locate(r, &cam, on_late, &told_late);
+	pending(pending_context, &(struct registry_location){.found = true, .epoch = 9});
+	cr_expect_eq(told_late, 0);
+}
+
+Test(registry_static, who_is_forgotten_while_another_is_told_is_not_told) {
+	node_set_ask(0, ask);
+	open_nodes();
+	on_node(0, forget_while_told, NULL);
 	close_nodes();
 }
 
