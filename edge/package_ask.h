@@ -36,6 +36,10 @@ enum { PACKAGE_AGENT_SIZE = 64, PACKAGE_ETAG_SIZE = 64 };
 /* The code of the refusal of a node that drains. */
 #define PACKAGE_DRAINING "draining"
 
+/* Of one that has as many streams as it may (limits.streams). */
+#define PACKAGE_FULL "too_many_streams"
+#define PACKAGE_FULL_WHY "the node has as many streams as it may: try again"
+
 struct package_question {
 	enum package_what what;
 	struct stream_name name;

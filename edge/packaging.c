@@ -276,6 +276,8 @@ static void on_gone(struct mirror_reader *r, int reason) {
 	}
 	if (reason == UV_ENOENT || reason == UV_EOF)
 		packaging_forget_asks(p, 404, "stream_not_found", "nobody publishes this stream");
+	else if (reason == UV_ENFILE)
+		packaging_forget_asks(p, 503, PACKAGE_FULL, PACKAGE_FULL_WHY);
 	else
 		packaging_forget_asks(p, 503, "unavailable", uv_strerror(reason));
 	packaging_free(p);

@@ -149,6 +149,8 @@ static void begin_pull(struct source *s, struct upstream *u, uint64_t epoch) {
 		pause_search(s, SEARCH_AGAIN_MS); /* or when the link is up */
 		return;
 	}
+	if (stream_found(s->stream))
+		return; /* one too many: it has ended, and `s` with it */
 	s->state = PULLING;
 	s->located_epoch = epoch;
 	int64_t history_us = s->stream->config->edge_history * 1000;

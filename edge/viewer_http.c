@@ -68,7 +68,7 @@ static bool is_text(enum package_what what) {
 
 static void respond(struct http_exchange *x, enum package_what what, const struct package_answer *a) {
 	char line[HEADER_ROOM];
-	if (a->status == 503 && strcmp(a->code, PACKAGE_DRAINING) == 0) {
+	if (a->status == 503 && (strcmp(a->code, PACKAGE_DRAINING) == 0 || strcmp(a->code, PACKAGE_FULL) == 0)) {
 		http_respond_busy(x, 1, a->code, a->message);
 		return;
 	}

@@ -157,21 +157,37 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 	sender_open_sink(&v->sender, http_stream_sink(x), log, v->config->edge_history * 1000, &sender_ops);
 }
 
-static void on_gone(struct mirror_reader *r, int reason) {
-	struct viewer *v = viewer_of(r);
+/* It does not play yet, and will not. */
+static void refuse(struct viewer *v, int reason) {
 	struct http_exchange *x = v->exchange;
-	if (!v->playing && reason != UV_ECANCELED) {
+	if (reason == UV_ENOENT || reason == UV_EOF) {
 		not_found(v);
 		return;
 	}
-	bool playing = v->playing;
-	viewer_free(v, reason == UV_EOF ? "the stream has ended" : "the node is stopping");
-	if (!playing)
+	viewer_free(v, uv_strerror(reason));
+	if (reason == UV_ENFILE)
+		http_respond_busy(x, 1, PACKAGE_FULL, PACKAGE_FULL_WHY);
+	else if (reason == UV_ECANCELED)
 		http_respond_error(x, 503, "stopping", "the node is stopping");
-	else if (reason == UV_EOF)
+	else
+		http_respond_error(x, 503, "unavailable", uv_strerror(reason));
+}
+
+static void on_gone(struct mirror_reader *r, int reason) {
+	struct viewer *v = viewer_of(r);
+	struct http_exchange *x = v->exchange;
+	if (!v->playing) {
+		refuse(v, reason);
+		return;
+	}
+	const char *why = reason == UV_EOF         ? "the stream has ended"
+	                  : reason == UV_ECANCELED ? "the node is stopping"
+	                                           : uv_strerror(reason);
+	viewer_free(v, why);
+	if (reason == UV_EOF)
 		http_stream_end(x);
 	else
-		http_stream_abort(x, "the node is stopping");
+		http_stream_abort(x, why);
 }
 
 static const struct mirror_reader_ops reader_ops = {.on_log = on_log, .on_gone = on_gone};

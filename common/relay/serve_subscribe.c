@@ -196,6 +196,8 @@ static void on_gone(struct mirror_reader *r, int reason) {
 	/* After its End (UV_EOF) a stream has said all. */
 	if (reason == UV_ENOENT)
 		serve_refuse(s, id, WEIR__RELAY__REASON__REASON_NOT_FOUND, "the stream is not here");
+	else if (reason == UV_ENFILE)
+		serve_refuse(s, id, WEIR__RELAY__REASON__REASON_LIMIT, "limits.streams is reached");
 	else if (reason != UV_EOF)
 		serve_refuse(s, id, WEIR__RELAY__REASON__REASON_STOPPING, "the node is stopping");
 }

@@ -273,6 +273,15 @@ static void on_waiting(struct mirror_reader *r, bool waiting) {
 		tick_while_starved(p);
 }
 
+static void refuse(struct rtmp_play *p, const char *code, const char *why) {
+	struct rtmp_session *s = p->session;
+	struct buffer out;
+	buffer_init(&out, 0);
+	rtmp_write_status(&out, p->stream, "error", code, why, p->name.text);
+	rtmp_session_send(s, &out);
+	rtmp_session_close(s, why, true);
+}
+
 static void on_gone(struct mirror_reader *r, int reason) {
 	struct rtmp_play *p = play_of(r);
 	sender_close(&p->sender);
@@ -281,6 +290,8 @@ static void on_gone(struct mirror_reader *r, int reason) {
 		tell_end(p, "the stream has ended");
 	else if (reason == UV_ENOENT)
 		rtmp_play_overdue(p);
+	else if (reason == UV_ENFILE)
+		refuse(p, "NetStream.Play.Failed", "the node has as many streams as it may: try again");
 	else
 		rtmp_session_close(p->session, reason == UV_ECANCELED ? "the node is stopping" : uv_strerror(reason), false);
 }
@@ -288,13 +299,7 @@ static void on_gone(struct mirror_reader *r, int reason) {
 static const struct mirror_reader_ops reader_ops = {.on_log = on_log, .on_waiting = on_waiting, .on_gone = on_gone};
 
 void rtmp_play_overdue(struct rtmp_play *p) {
-	struct rtmp_session *s = p->session;
-	struct buffer out;
-	buffer_init(&out, 0);
-	rtmp_write_status(&out, p->stream, "error", "NetStream.Play.StreamNotFound", "nobody publishes this stream",
-	                  p->name.text);
-	rtmp_session_send(s, &out);
-	rtmp_session_close(s, "nobody publishes the stream", true);
+	refuse(p, "NetStream.Play.StreamNotFound", "nobody publishes this stream");
 }
 
 void rtmp_play_begin(struct rtmp_session *s, uint32_t stream, const struct stream_name *name) {

@@ -33,8 +33,8 @@ struct mirror_reader_ops {
 	/* The publisher was lost (true) or came back (false). May be NULL. */
 	void (*on_waiting)(struct mirror_reader *, bool waiting);
 	/* The stream ended (UV_EOF: everything up to its end is in the log and the log's memory stays until this callback
-	 * returns), or cannot be had: UV_ENOENT not known, UV_ENOMEM, UV_ECANCELED the node stops. Close cursors here. The
-	 * reader is closed already. */
+	 * returns), or cannot be had: UV_ENOENT not known, UV_ENFILE limits.streams is reached, UV_ENOMEM, UV_ECANCELED the
+	 * node stops. Close cursors here. The reader is closed already. */
 	void (*on_gone)(struct mirror_reader *, int reason);
 };
 

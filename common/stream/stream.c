@@ -3,6 +3,7 @@
 #include "common/base/logger.h"
 #include "common/base/metrics.h"
 #include "common/stream/feed.h"
+#include "common/stream/stream_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,18 +11,7 @@
 #include <uv.h>
 
 /* A slow reader has so long to take the rest of a stream that has ended. */
-enum { END_LINGER_MS = 5000, MIRROR_BUCKETS = 1024 };
-
-struct streams {
-	struct worker *worker;
-	const struct config *config;
-	const struct streams_ops *ops;
-	void *role;
-	struct stream *table;
-	struct list ended; /* streams out of the table that are still read */
-	uint64_t next_id;
-	struct list mirrors[MIRROR_BUCKETS];
-};
+enum { END_LINGER_MS = 5000 };
 
 /* --- the table --- */
 
@@ -33,6 +23,7 @@ int streams_init(struct worker *w, const struct config *config, const struct str
 	for (int i = 0; i < MIRROR_BUCKETS; i++)
 		list_init(&s->mirrors[i]);
 	list_init(&s->ended);
+	list_init(&s->waited);
 	w->streams = s;
 	return 0;
 }
@@ -88,7 +79,7 @@ struct stream *streams_find(struct worker *home, const struct stream_name *name)
 
 static void on_end_due(struct timer *t);
 
-static struct stream *stream_new(struct streams *owner, const struct stream_name *name) {
+struct stream *stream_new(struct streams *owner, const struct stream_name *name) {
 	struct stream *s = calloc(1, sizeof *s);
 	if (!s)
 		return NULL;
@@ -99,6 +90,7 @@ static struct stream *stream_new(struct streams *owner, const struct stream_name
 	list_init(&s->renditions);
 	list_init(&s->feeds);
 	list_init(&s->ended_node);
+	list_init(&s->waited_node);
 	timer_init(&s->end_timer, owner->worker, on_end_due);
 	HASH_ADD_STR(owner->table, name.text, s);
 	if (!HASH_ADDED(hh, s)) {
@@ -110,15 +102,23 @@ static struct stream *stream_new(struct streams *owner, const struct stream_name
 	return s;
 }
 
+bool streams_full(const struct streams *s, const struct stream_name *name) {
+	if (metric_value(M_STREAMS) - metric_value(M_STREAMS_WAITED) < config_node(s->config)->limits_streams)
+		return false;
+	metric_inc(M_STREAMS_REFUSED);
+	log_peer_warn("stream refused: limits.streams is reached", log_str("stream", name->text));
+	return true;
+}
+
 struct stream *streams_get(struct worker *home, const struct stream_name *name) {
 	struct stream *s = streams_find(home, name);
-	if (s || worker_stopping(home))
+	if ((s && !s->waited) || worker_stopping(home))
 		return s;
-	if (metric_value(M_STREAMS) >= config_node(home->streams->config)->limits_streams) {
-		log_warn("stream refused: limits.streams is reached", log_str("stream", name->text));
+	if (streams_full(home->streams, name))
 		return NULL;
-	}
-	return stream_new(home->streams, name);
+	if (s)
+		stream_not_waited(s);
+	return s ? s : stream_new(home->streams, name);
 }
 
 void streams_each(struct worker *home, void (*fn)(struct stream *, void *context), void *context) {
@@ -175,6 +175,7 @@ static void rendition_free(struct rendition *r) {
 
 static void became_live(struct stream *s) {
 	s->phase = STREAM_LIVE;
+	stream_not_waited(s);
 	if (!s->began_ms)
 		s->began_ms = worker_now_ms(s->streams->worker);
 	list_each (node, &s->feeds) {
@@ -285,6 +286,7 @@ void stream_resumed(struct stream *s) {
 static void stream_free(struct stream *s) {
 	struct worker *w = s->streams->worker;
 	timer_stop(&s->end_timer);
+	stream_not_waited(s);
 	list_remove(&s->ended_node);
 	list_each (node, &s->renditions)
 		rendition_free(list_entry(node, struct rendition, node));
@@ -300,7 +302,7 @@ static void on_free_due(struct timer *t) {
 	stream_free(s);
 }
 
-static void free_when_unread(struct stream *s) {
+void stream_free_when_unread(struct stream *s) {
 	if (!s->ended || !list_empty(&s->feeds))
 		return;
 	timer_stop(&s->end_timer);
@@ -335,6 +337,7 @@ static void append_end(struct rendition *r, const char *reason) {
 static void leave_table(struct stream *s) {
 	s->ended = true;
 	HASH_DELETE(hh, s->streams->table, s);
+	stream_unlist_waited(s);
 	list_append(&s->streams->ended, &s->ended_node);
 	if (s->streams->ops->ended)
 		s->streams->ops->ended(s);
@@ -350,15 +353,19 @@ void stream_end(struct stream *s, const char *reason) {
 			append_end(list_entry(node, struct rendition, node), reason);
 	if (!had_frames || timer_start(&s->end_timer, END_LINGER_MS))
 		end_feeds(s, had_frames ? UV_EOF : UV_ENOENT);
-	free_when_unread(s);
+	stream_free_when_unread(s);
 }
 
-void stream_withdraw(struct stream *s) {
+void stream_give_up(struct stream *s, int reason) {
 	if (s->ended)
 		return;
 	leave_table(s);
-	end_feeds(s, UV_ENOENT);
-	free_when_unread(s);
+	end_feeds(s, reason);
+	stream_free_when_unread(s);
+}
+
+void stream_withdraw(struct stream *s) {
+	stream_give_up(s, UV_ENOENT);
 }
 
 static void stop_one(struct stream *s) {
@@ -366,7 +373,7 @@ static void stop_one(struct stream *s) {
 		leave_table(s);
 	timer_stop(&s->end_timer);
 	end_feeds(s, UV_ECANCELED);
-	free_when_unread(s);
+	stream_free_when_unread(s);
 }
 
 void streams_stop(struct worker *w) {
@@ -381,48 +388,4 @@ void streams_stop(struct worker *w) {
 void streams_fini(struct worker *w) {
 	free(w->streams);
 	w->streams = NULL;
-}
-
-/* --- feeds --- */
-
-static struct stream *stream_for(struct worker *home, const struct feed *f) {
-	struct stream *s = streams_find(home, &f->name);
-	if (f->flags & MIRROR_WAIT)
-		return s ? s : streams_get(home, &f->name);
-	/* A stream that the role holds already, claimed but without a frame yet, is about to be there. */
-	return s && s->epoch >= s->newer && (s->phase != STREAM_PENDING || s->role) ? s : NULL;
-}
-
-void stream_add_feed(struct worker *home, struct feed *f) {
-	struct stream *s = stream_for(home, f);
-	if (!s) {
-		int reason = worker_stopping(home) ? UV_ECANCELED : UV_ENOENT;
-		feed_end(f, reason);
-		return;
-	}
-	f->stream = s;
-	list_append(&s->feeds, &f->node);
-	feed_stream_live(f);
-	if (!s->wanted) {
-		s->wanted = true;
-		if (s->streams->ops->wanted)
-			s->streams->ops->wanted(s);
-	}
-}
-
-void stream_remove_feed(struct feed *f) {
-	struct stream *s = f->stream;
-	list_remove(&f->node);
-	f->stream = NULL;
-	if (!list_empty(&s->feeds))
-		return;
-	if (s->ended) {
-		free_when_unread(s);
-		return;
-	}
-	s->wanted = false;
-	if (s->streams->ops->unwanted)
-		s->streams->ops->unwanted(s);
-	else if (s->phase == STREAM_PENDING && !s->role)
-		stream_end(s, "nobody waits for it");
 }

@@ -6,7 +6,8 @@
  * and through them mirrors. Everything here runs on the home worker.
  *
  *   phase    | what it means                                  | leaves by
- *   PENDING  | wanted by readers, nobody publishes it (yet)   | stream_append; the last reader going
+ *   PENDING  | wanted by readers, nobody publishes it (yet)   | stream_append; the last reader going; too many others
+ *            |                                                | that are waited for (`waited`, stream_parts.h)
  *   LIVE     | entries come                                   | stream_waiting, stream_end
  *   WAITING  | the publisher or the link to it was lost       | stream_append of a newer epoch, or stream_resumed;
  * stream_end (ended)  | readers have been told, the object is freed    |
@@ -69,7 +70,8 @@ struct stream {
 	bool replica;      /* on an origin: another one owns it, and this is a copy */
 	uint64_t newer; /* another node is known to have the name from this epoch on: nothing older is told of. 0: none */
 	bool ended;     /* not in the table any more; freed when the last feed has gone */
-	struct list ended_node;
+	bool waited;    /* readers made it, and nobody was found to have it yet (stream_found) */
+	struct list ended_node, waited_node;
 	struct timer end_timer;
 	void *role;                      /* the role's own state (source) */
 	uint64_t frames, bytes_in, lost; /* counted for the API */
@@ -118,6 +120,11 @@ struct stream *streams_find(struct worker *home, const struct stream_name *name)
 /* The same, made (PENDING) where it is not there. NULL: memory or `limits.streams`. Role code that makes one must
  * feed it or end it. */
 struct stream *streams_get(struct worker *home, const struct stream_name *name);
+
+/* The role, which a reader has made want the stream, knows who has it: from now on it counts towards limits.streams,
+ * and is not given up when others are waited for. 0; UV_ENFILE: that limit is reached, the stream was ended (ops.ended
+ * was called) and its readers are told the same. */
+int stream_found(struct stream *s);
 
 /* Calls `fn` for each; `fn` must not end any. */
 void streams_each(struct worker *home, void (*fn)(struct stream *, void *context), void *context);

@@ -1,5 +1,5 @@
 /*
- * config.h: a configuration for tests: the defaults.
+ * config.h: a configuration for tests: the defaults, or with some keys set.
  */
 #pragma once
 
@@ -7,13 +7,18 @@
 
 #include <criterion/criterion.h>
 
-static inline struct config *test_config(void) {
+/* `overrides`: "section.name=VALUE", NULL-terminated; or NULL. */
+static inline struct config *test_config_with(char *const *overrides) {
 	struct config *c = NULL;
 	struct buffer why;
 	buffer_init(&why, 0);
-	cr_assert_eq(config_parse(&c, CONFIG_EDGE, &(struct config_sources){0}, &why), 0);
+	cr_assert_eq(config_parse(&c, CONFIG_EDGE, &(struct config_sources){.overrides = overrides}, &why), 0);
 	buffer_fini(&why);
 	return c;
+}
+
+static inline struct config *test_config(void) {
+	return test_config_with(NULL);
 }
 
 static inline void test_config_free(struct config *c) {
