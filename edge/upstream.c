@@ -10,7 +10,9 @@
 #include <string.h>
 #include <uv.h>
 
-enum { SEARCH_AGAIN_MS = 1000, SEARCH_SOON_MS = 50 };
+/* A stream that was never here may be a name that somebody made up: it is searched for less and less often, up to the
+ * most. A claim's announcement, a hint or a new link ends each pause. */
+enum { SEARCH_AGAIN_MS = 1000, SEARCH_SOON_MS = 50, SEARCH_MOST_MS = 4000 };
 
 struct source {
 	struct stream *stream;
@@ -19,6 +21,7 @@ struct source {
 	struct pull pull;
 	uint64_t located_epoch;
 	struct timer again;  /* PAUSING: search again */
+	uint64_t pause_ms;   /* the last one, of a stream that was never here; 0: none, or there are news since */
 	struct timer linger; /* nobody reads: the stream is let go */
 	struct timer grace;  /* nothing comes: the stream ends */
 	bool told;           /* that it was not found */
@@ -67,6 +70,12 @@ static void on_grace_over(struct timer *t) {
 
 static void pause_search(struct source *s, uint64_t ms) {
 	s->state = PAUSING;
+	if (s->stream->phase == STREAM_PENDING) {
+		uint64_t most = ms < SEARCH_AGAIN_MS ? SEARCH_AGAIN_MS : SEARCH_MOST_MS;
+		ms = 2 * s->pause_ms > ms ? 2 * s->pause_ms : ms;
+		ms = ms < most ? ms : most;
+		s->pause_ms = ms;
+	}
 	if (timer_start(&s->again, jittered(ms)))
 		log_error("a stream is not looked for any more: out of memory", log_str("stream", s->stream->name.text));
 }
@@ -266,7 +275,10 @@ void upstream_told_number(struct stream *stream, uint64_t epoch, uint64_t number
 static void search_now(struct stream *stream, void *context) {
 	struct source *s = stream->role;
 	(void)context;
-	if (!s || s->state != PAUSING)
+	if (!s)
+		return;
+	s->pause_ms = 0;
+	if (s->state != PAUSING)
 		return;
 	registry_hint(s->edge->registry, &stream->name);
 	timer_start(&s->again, jittered(2 * SEARCH_SOON_MS) / 4);
@@ -294,6 +306,7 @@ void upstream_announced(struct edge *e, struct upstream *u, const struct stream_
 	/* The origin that we pull from begins a new epoch: its entries come by themselves. */
 	if (!s || epoch <= stream->epoch || (s->state == PULLING && s->pull.upstream == u))
 		return;
+	s->pause_ms = 0;
 	log_peer_info("stream is claimed", log_str("stream", name->text), log_u64("epoch", epoch),
 	              log_str("origin", u->peer));
 	begin_pull(s, u, epoch);
@@ -307,6 +320,7 @@ void upstream_changed(void *context, const struct stream_name *name, uint64_t ep
 	if (!s || epoch <= stream->epoch || s->state == SEARCHING || (s->state == PULLING && epoch <= s->located_epoch))
 		return;
 	timer_stop(&s->again);
+	s->pause_ms = 0;
 	search(s);
 }
 

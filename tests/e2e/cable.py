@@ -6,10 +6,10 @@ import threading
 
 class Cable:
     """Listens on `port` and passes everything on to `target`. `cut` ends every connection and lets none through until
-    `mend`; `hold` lets nothing pass until `release`, and ends nothing."""
+    `mend`; `hold` lets nothing pass until `release`, and ends nothing. `tap` is called with all bytes that pass."""
 
-    def __init__(self, target):
-        self.target = target
+    def __init__(self, target, tap=None):
+        self.target, self.tap = target, tap
         self.listener = socket.create_server(("127.0.0.1", 0))
         # Connections inherit it: what is held waits at its sender and not here.
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
@@ -87,6 +87,8 @@ class Cable:
         try:
             data = end.recv(65536)
             if data:
+                if self.tap:
+                    self.tap(data)
                 other.sendall(data)
                 return
         except OSError:
