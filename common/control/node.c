@@ -60,6 +60,9 @@ static int open_listeners(struct node_worker *n) {
 	if (!err)
 		err = listen_on(&n->https_listener, n->worker, c->https_listen, on_http);
 	n->https_listener.tls = n->node->tls;
+	n->rtmp_listener.proxied = c->rtmp_proxy_protocol;
+	n->http_listener.proxied = c->http_proxy_protocol;
+	n->https_listener.proxied = c->https_proxy_protocol;
 	if (!err)
 		err = listen_on(&n->relay_listener, n->worker, c->relay_listen, on_relay);
 	return err;

@@ -271,6 +271,10 @@ static void on_read(struct conn *c, const uint8_t *data, size_t size) {
 		worker_at_turn_end(h->exchange.worker, &h->resume);
 }
 
+static void on_peer(struct conn *c) {
+	conn_peer(c, http_connection_of(c)->remote);
+}
+
 static void on_writable(struct conn *c) {
 	struct http1 *h = http1_of(c);
 	if (h->phase == HTTP1_STREAMING && h->exchange.on_writable)
@@ -282,7 +286,7 @@ static void on_writable(struct conn *c) {
 }
 
 static const struct conn_ops conn_ops = {
-    .on_read = on_read, .on_writable = on_writable, .on_end = on_end, .on_closed = on_closed};
+    .on_read = on_read, .on_writable = on_writable, .on_end = on_end, .on_closed = on_closed, .on_peer = on_peer};
 
 /* --- the server --- */
 

@@ -22,6 +22,13 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
 	buf->len = sizeof c->worker->read_buffer;
 }
 
+static void hear(struct conn *c, const uint8_t *data, size_t size) {
+	if (c->tls)
+		tls_conn_read(c, data, size);
+	else
+		c->ops->on_read(c, data, size);
+}
+
 void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 	struct conn *c = stream->data;
 	if (n == 0 || c->closing)
@@ -35,10 +42,9 @@ void conn_on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 	c->last_read_ms = worker_now_ms(c->worker);
 	c->read_bytes += (uint64_t)n;
 	metric_add(M_SOCKET_RECEIVED, n);
-	if (c->tls)
-		tls_conn_read(c, (const uint8_t *)buf->base, (size_t)n);
-	else
-		c->ops->on_read(c, (const uint8_t *)buf->base, (size_t)n);
+	size_t at = conn_proxy_awaited(c) ? conn_proxy_read(c, (const uint8_t *)buf->base, (size_t)n) : 0;
+	if (at < (size_t)n && !c->closing)
+		hear(c, (const uint8_t *)buf->base + at, (size_t)n - at);
 }
 
 void conn_ended(struct conn *c, int error) {
@@ -284,7 +290,8 @@ int conn_accept(struct conn *c, struct listener *l, const struct conn_ops *ops) 
 	}
 	c->limited = true;
 	metric_inc(M_ACCEPTED);
-	if (uv_accept(&l->stream, &c->stream) == 0 && !(l->tls && tls_conn_open(c, l->tls)))
+	if (uv_accept(&l->stream, &c->stream) == 0 && !(l->proxied && conn_proxy_open(c)) &&
+	    !(l->tls && tls_conn_open(c, l->tls)))
 		conn_begin_reading(c);
 	else
 		conn_close(c);
@@ -335,6 +342,7 @@ static void on_handle_closed(uv_handle_t *handle) {
 	conn_pending_clear(c);
 	if (c->tls)
 		tls_conn_free(c);
+	free(c->proxy);
 	c->ops->on_closed(c);
 	if (limited)
 		limits_release(w);
@@ -393,8 +401,11 @@ void conn_read_resume(struct conn *c) {
 void conn_peer(const struct conn *c, char out[ADDRESS_TEXT_MAX]) {
 	struct sockaddr_storage sa = {0};
 	int size = sizeof sa;
+	const char *client = conn_proxy_client(c);
 	out[0] = '\0';
-	if (c->handle.type == UV_TCP && uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&sa, &size) == 0)
+	if (client)
+		snprintf(out, ADDRESS_TEXT_MAX, "%s", client);
+	else if (c->handle.type == UV_TCP && uv_tcp_getpeername(&c->tcp, (struct sockaddr *)&sa, &size) == 0)
 		address_print((struct sockaddr *)&sa, out, ADDRESS_TEXT_MAX);
 	else
 		snprintf(out, ADDRESS_TEXT_MAX, c->handle.type == UV_TCP ? "gone" : "unix");

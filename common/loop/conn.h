@@ -41,9 +41,13 @@ struct conn_ops {
 	void (*on_closed)(struct conn *);
 	/* Only for conn_connect: 0, or why not (then call conn_close). */
 	void (*on_connect)(struct conn *, int error);
+	/* Only where listeners await a proxy's word (listener.h): it has come, before anything is read, and conn_peer
+	 * tells whom the proxy speaks for. May be NULL. */
+	void (*on_peer)(struct conn *);
 };
 
 struct tls_conn;
+struct conn_proxy;
 
 /* One run of bytes to send, inside the block `owner`. */
 struct conn_slice {
@@ -86,6 +90,7 @@ struct conn {
 	uint64_t read_bytes;
 	uint64_t last_read_ms; /* loop time of the last bytes read */
 	struct conn_connect *connecting;
+	struct conn_proxy *proxy; /* NULL: who connects is whom it is about */
 	uint32_t peer_timeout_ms; /* conn_set_peer_timeout; 0: the kernel's own patience */
 	uint32_t stall_ms;        /* conn_watch_stall; 0: not watched */
 	struct timer stall;       /* set when the kernel is full; of a conn that lingers, its end */
@@ -170,5 +175,5 @@ size_t conn_queued(const struct conn *c);
 void conn_close(struct conn *c);
 void conn_close_after_send(struct conn *c, uint64_t timeout_ms);
 
-/* The peer's address as text. */
+/* The peer's address as text; behind a proxy that said whom it speaks for, that one's. */
 void conn_peer(const struct conn *c, char out[ADDRESS_TEXT_MAX]);

@@ -1,7 +1,7 @@
 /*
  * conn_parts.h: a conn's parts. Internal: conn.c (reading, sending, closing), conn_out.c (the system call),
- * conn_queue.c (what waits), conn_connect.c (opening one), conn_stall.c (peers that take nothing), conn_lull.c (bytes
- * that nobody needs soon), conn_peer.c (peers that vanished).
+ * conn_proxy.c (who is behind a proxy), conn_queue.c (what waits), conn_connect.c (opening one), conn_stall.c (peers
+ * that take nothing), conn_lull.c (bytes that nobody needs soon), conn_peer.c (peers that vanished).
  */
 #pragma once
 
@@ -42,6 +42,18 @@ void conn_ended(struct conn *c, int error);
 /* `writing` has just been set: whether the peer takes something is watched from now on. 0, or UV_ENOMEM. */
 int conn_stall_watch(struct conn *c);
 void conn_stall_init(struct conn *c);
+
+/* A proxy says first for whom it connects. 0 or UV_ENOMEM. */
+int conn_proxy_open(struct conn *c);
+
+/* It has not said so yet. */
+bool conn_proxy_awaited(const struct conn *c);
+
+/* What is read while it is awaited. How many of the bytes are done with; the conn may be closed then. */
+size_t conn_proxy_read(struct conn *c, const uint8_t *data, size_t size);
+
+/* Whom the proxy speaks for; NULL: for itself, or there is none. */
+const char *conn_proxy_client(const struct conn *c);
 
 /* Has the kernel watch for a peer that vanished. */
 void conn_watch_peer(struct conn *c);

@@ -25,6 +25,7 @@ struct listener {
 	listener_fn on_connection;
 	void *context;
 	struct tls *tls; /* what it accepts speaks TLS; NULL: in clear. Set by who opened it. */
+	bool proxied;    /* a proxy makes the connections and says first for whom (proxy_header.h). Set by who opened it. */
 	bool open, is_unix;
 };
 

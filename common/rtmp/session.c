@@ -76,6 +76,12 @@ static void on_end(struct conn *c, int error) {
 	                   false);
 }
 
+static void on_peer(struct conn *c) {
+	struct rtmp_session *s = session_of(c);
+	conn_peer(c, s->peer);
+	log_debug("rtmp connection comes through a proxy", log_str("session", s->id), log_str("remote", s->peer));
+}
+
 static void on_writable(struct conn *c) {
 	struct rtmp_session *s = session_of(c);
 	if (s->play)
@@ -237,7 +243,7 @@ static void on_read(struct conn *c, const uint8_t *data, size_t size) {
 }
 
 static const struct conn_ops conn_ops = {
-    .on_read = on_read, .on_writable = on_writable, .on_end = on_end, .on_closed = on_closed};
+    .on_read = on_read, .on_writable = on_writable, .on_end = on_end, .on_closed = on_closed, .on_peer = on_peer};
 
 /* --- the server --- */
 

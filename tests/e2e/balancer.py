@@ -12,7 +12,8 @@ BINDS = {"1935": "encoders", "1936": "viewers_rtmp", "80": "viewers_http"}
 class Balancer:
     """Two origins and two edges behind one address for encoders, one for RTMP viewers, one for HTTP viewers."""
 
-    def __init__(self, children, origins, edges):
+    def __init__(self, children, origins, edges, proxied=False):
+        """`proxied`: origins are told by the PROXY protocol for whom it connects, as the file says how."""
         self.ports = dict(zip(BINDS.values(), free_ports(3)))
         self.socket_path = children.folder / "haproxy.sock"
         text = re.sub(r"bind :(\d+)", lambda m: f"bind 127.0.0.1:{self.ports[BINDS[m.group(1)]]}", CONFIG.read_text())
@@ -21,6 +22,8 @@ class Balancer:
                 host = re.escape(f"{prefix}{number}")
                 text = re.sub(rf"{host}:1935 port {http}", f"127.0.0.1:{node.rtmp_port} port {node.http_port}", text)
                 text = re.sub(rf"{host}:{http}", f"127.0.0.1:{node.http_port}", text)
+        if proxied:
+            text = re.sub(r"(?m)^(\tserver origin.*)$", r"\1 send-proxy-v2", text)
         assert "192.0.2." not in text.split("global", 1)[1], "a server of the example is not one of the test's"
         text = text.replace("global\n", f"global\n\tstats socket {self.socket_path}\n", 1)
         path = children.folder / "haproxy.cfg"
