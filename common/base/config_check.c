@@ -34,6 +34,7 @@ static void check_listeners(struct config_build *b) {
 	} listeners[] = {{"rtmp.listen", n->rtmp_listen},
 	                 {"http.listen", n->http_listen},
 	                 {"https.listen", n->https_listen},
+	                 {"rtmps.listen", n->rtmps_listen},
 	                 {"relay.listen", n->relay_listen}};
 	for (size_t i = 0; i < sizeof listeners / sizeof *listeners; i++)
 		for (size_t j = 0; j < i; j++)
@@ -150,8 +151,9 @@ void config_check(struct config_build *b) {
 	check_listeners(b);
 	check_redirect(b);
 	check_pathways(b);
-	if (*n->https_listen && n->https_certificates.count == 0)
-		config_mistake(b, NULL, "https.certificates: is needed where https.listen is set");
+	if ((*n->https_listen || *n->rtmps_listen) && n->https_certificates.count == 0)
+		config_mistake(b, NULL, "https.certificates: is needed where %s is set",
+		               *n->https_listen ? "https.listen" : "rtmps.listen");
 	if (n->relay_dead_after <= n->relay_ping_interval)
 		config_mistake(b, NULL, "relay.dead_after: must be longer than relay.ping_interval");
 	check_app(b, NULL);

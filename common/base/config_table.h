@@ -30,6 +30,8 @@ CONFIG_NODE(duration,  rtmp, handshake_timeout, BOTH, "10s", 100, 600000, "", "T
 CONFIG_NODE(duration,  rtmp, idle_timeout, BOTH, "30s", 1000, 3600000, "", "A publisher that sends nothing for so long is closed")
 CONFIG_NODE(size,      rtmp, max_message, BOTH, "8MiB", 4096, 16777215, "", "Largest RTMP message accepted")
 CONFIG_NODE(int,       rtmp, max_chunk_streams, BOTH, "64", 4, 65599, "", "Chunk streams that one connection may use")
+CONFIG_NODE(address,   rtmps, listen, BOTH, "", 0, 0, "empty", "Where RTMP is served over TLS, with the certificates and by the rules of https.*, by convention port 443 or 1936. Empty: nowhere")
+CONFIG_NODE(bool,      rtmps, proxy_protocol, BOTH, "false", 0, 0, "", "As rtmp.proxy_protocol, for rtmps.listen")
 CONFIG_NODE(address,   http, listen, BOTH, "0.0.0.0:8081|0.0.0.0:8080", 0, 0, "empty", "Where HTTP is served. Empty: nowhere")
 CONFIG_NODE(address,   http, advertise, BOTH, "", 0, 0, "empty", "Where http.listen is reached by others, for the redis registry. Empty: http.listen, or if that is every address, the one that Redis is reached from")
 CONFIG_NODE(bool,      http, proxy_protocol, BOTH, "false", 0, 0, "", "The same for http.listen; probes must come through the proxy then, too")

@@ -30,6 +30,7 @@ struct admin *admin_of_worker(struct worker *w) {
 
 /* --- workers --- */
 
+/* Of both listeners. */
 static void on_rtmp(struct listener *l) {
 	rtmp_server_accept(&node_worker_of(l->worker)->rtmp, l);
 }
@@ -59,7 +60,10 @@ static int open_listeners(struct node_worker *n) {
 		err = listen_on(&n->http_listener, n->worker, c->http_listen, on_http);
 	if (!err)
 		err = listen_on(&n->https_listener, n->worker, c->https_listen, on_http);
-	n->https_listener.tls = n->node->tls;
+	if (!err)
+		err = listen_on(&n->rtmps_listener, n->worker, c->rtmps_listen, on_rtmp);
+	n->https_listener.tls = n->rtmps_listener.tls = n->node->tls;
+	n->rtmps_listener.proxied = c->rtmps_proxy_protocol;
 	n->rtmp_listener.proxied = c->rtmp_proxy_protocol;
 	n->http_listener.proxied = c->http_proxy_protocol;
 	n->https_listener.proxied = c->https_proxy_protocol;
@@ -106,6 +110,7 @@ static void stop_worker(struct worker *w, void *context) {
 	listener_close(&n->rtmp_listener);
 	listener_close(&n->http_listener);
 	listener_close(&n->https_listener);
+	listener_close(&n->rtmps_listener);
 	if (w->index == 0)
 		tls_watch_stop(node->tls);
 	listener_close(&n->relay_listener);
@@ -147,6 +152,8 @@ static int probe_all(const struct config_node *c) {
 		err = probe("http.listen", c->http_listen);
 	if (!err)
 		err = probe("https.listen", c->https_listen);
+	if (!err)
+		err = probe("rtmps.listen", c->rtmps_listen);
 	return err ? err : probe("relay.listen", c->relay_listen);
 }
 
@@ -203,8 +210,8 @@ static int run(struct node *node) {
 	}
 	unsigned count = worker_count(c);
 	log_info("starting", log_str("version", WEIR_VERSION), log_u64("workers", count), log_str("rtmp", c->rtmp_listen),
-	         log_str("http", c->http_listen), log_str("https", *c->https_listen ? c->https_listen : NULL),
-	         log_str("relay", c->relay_listen));
+	         log_str("rtmps", *c->rtmps_listen ? c->rtmps_listen : NULL), log_str("http", c->http_listen),
+	         log_str("https", *c->https_listen ? c->https_listen : NULL), log_str("relay", c->relay_listen));
 	node->open_files = limits_raise_files();
 	int64_t most = connection_limit(c, node->open_files);
 	if (node->role->prepare)

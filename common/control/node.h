@@ -36,7 +36,7 @@ struct node_worker {
 	struct http_server http;
 	struct relay_server relay;
 	struct drain_worker drain;
-	struct listener rtmp_listener, http_listener, https_listener, relay_listener;
+	struct listener rtmp_listener, rtmps_listener, http_listener, https_listener, relay_listener;
 };
 
 struct node_role {

@@ -142,11 +142,11 @@ static void on_timer(struct timer *t) {
 
 static void acknowledge(struct rtmp_session *s) {
 	struct buffer out;
-	if (s->conn.read_bytes - s->acknowledged < s->acknowledge_every)
+	if (s->heard - s->acknowledged < s->acknowledge_every)
 		return;
-	s->acknowledged = s->conn.read_bytes;
+	s->acknowledged = s->heard;
 	buffer_init(&out, 0);
-	rtmp_write_acknowledgement(&out, (uint32_t)s->conn.read_bytes);
+	rtmp_write_acknowledgement(&out, (uint32_t)s->heard);
 	rtmp_session_send(s, &out);
 }
 
@@ -226,6 +226,7 @@ static size_t read_handshake(struct rtmp_session *s, const uint8_t *data, size_t
 
 static void on_read(struct conn *c, const uint8_t *data, size_t size) {
 	struct rtmp_session *s = session_of(c);
+	s->heard += size;
 	if (s->handshake) {
 		size_t left = read_handshake(s, data, size);
 		data += size - left;

@@ -78,7 +78,8 @@ struct rtmp_session {
 	struct rtmp_play *play;
 	uint32_t streams;           /* message stream ids given out */
 	uint32_t acknowledge_every; /* the peer's window */
-	uint64_t acknowledged;      /* of conn.read_bytes */
+	uint64_t heard;             /* bytes of RTMP, whatever carried them */
+	uint64_t acknowledged;      /* of them */
 	uint64_t began_ms;
 	char id[RANDOM_ID_SIZE];
 	char peer[ADDRESS_TEXT_MAX];
