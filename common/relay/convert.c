@@ -13,6 +13,11 @@ _Static_assert((int)WEIR__RELAY__KIND__KIND_DATA == (int)TRACK_DATA, "kinds");
 _Static_assert((int)WEIR__RELAY__SAMPLE_TYPE__SAMPLE_CONFIG == (int)SAMPLE_CONFIG, "sample types");
 _Static_assert((int)WEIR__RELAY__SAMPLE_TYPE__SAMPLE_EXTRA == (int)SAMPLE_EXTRA, "sample types");
 
+/* The largest revision of all: a track's other fields are names of TRACK_NAME_MAX, and numbers. */
+enum { TRACK_FIELDS_MAX = 1024 };
+_Static_assert((int)TRACKS_CONFIGS_MAX + (int)TRACKS_MAX * (int)TRACK_FIELDS_MAX < (int)RELAY_HEADER_MAX, "Tracks");
+_Static_assert((int)TRACKS_METADATA_MAX <= (int)RELAY_PAYLOAD_MAX, "metadata");
+
 /* --- out --- */
 
 static void fill_track(Weir__Relay__Track *t, Weir__Relay__CodecInfo *i, const struct track *from) {

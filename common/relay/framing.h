@@ -10,7 +10,7 @@
 #include "proto/relay.pb-c.h"
 
 enum {
-	RELAY_HEADER_MAX = 256 * 1024,       /* Tracks with all configurations fit many times */
+	RELAY_HEADER_MAX = 256 * 1024,       /* the largest Tracks that there can be (convert.c) */
 	RELAY_PAYLOAD_MAX = 16 * 1024 * 1024 /* as RTMP's largest message */
 };
 

@@ -62,6 +62,8 @@ struct timeline_gather {
 
 enum timeline_warning {
 	WARN_BROKEN_CONFIG,
+	WARN_LARGE_CONFIG,
+	WARN_LARGE_METADATA,
 	WARN_NO_CONFIG,
 	WARN_NO_KEYFRAME,
 	WARN_SPLICED,

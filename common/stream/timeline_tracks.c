@@ -27,15 +27,18 @@ int timeline_change_tracks(struct timeline *t) {
 	return 0;
 }
 
-/* v, v2, … and a, a2, …: names for URLs. */
-static void name_track(const struct tracks *tracks, struct track *track) {
-	unsigned nth = 1;
+static bool name_taken(const struct tracks *tracks, const struct track *by_other_than) {
 	for (size_t i = 0; i < tracks->count; i++)
-		nth += tracks->items[i].kind == track->kind && &tracks->items[i] != track;
+		if (&tracks->items[i] != by_other_than && strcmp(tracks->items[i].name, by_other_than->name) == 0)
+			return true;
+	return false;
+}
+
+/* v, v2, … and a, a2, …: names for URLs. The first that is free, for tracks that went have left theirs. */
+static void name_track(const struct tracks *tracks, struct track *track) {
 	const char *letter = track->kind == TRACK_VIDEO ? "v" : "a";
-	if (nth == 1)
-		snprintf(track->name, sizeof track->name, "%s", letter);
-	else
+	snprintf(track->name, sizeof track->name, "%s", letter);
+	for (unsigned nth = 2; name_taken(tracks, track); nth++)
 		snprintf(track->name, sizeof track->name, "%s%u", letter, nth);
 }
 
@@ -127,8 +130,22 @@ static int set_track(struct timeline *t, const struct sample *s, const struct co
 	return 0;
 }
 
+/* A configuration or an extra of that size, in the place of `old`, leaves the revision one that links and viewers can
+ * take. Told if it does not. */
+static bool fits(struct timeline *t, size_t size, const struct bytes *old) {
+	size_t others = t->tracks ? tracks_configs_size(t->tracks) - (old ? old->size : 0) : 0;
+	if (size <= TRACK_CONFIG_MAX && others + size <= TRACKS_CONFIGS_MAX)
+		return true;
+	timeline_warn(t, WARN_LARGE_CONFIG,
+	              "a codec configuration of over 16 KiB, or of over 192 KiB with all the others, was left out");
+	return false;
+}
+
 int timeline_config(struct timeline *t, const struct sample *s) {
 	struct codec_info info = {0};
+	const struct track *track = t->tracks ? find_track(t->tracks, s->kind, s->publisher_track) : NULL;
+	if (!fits(t, s->payload.size, track ? track->config : NULL))
+		return 0;
 	if (codec_info_read(&info, s->fourcc, s->payload)) {
 		timeline_warn(t, WARN_BROKEN_CONFIG, "a codec configuration cannot be read and was left out");
 		return 0;
@@ -159,7 +176,9 @@ static bool learn(struct timeline *t, const struct track *track, const struct sa
 struct timeline_lane *timeline_lane_of(struct timeline *t, const struct sample *s) {
 	const struct track *track = t->tracks ? find_track(t->tracks, s->kind, s->publisher_track) : NULL;
 	bool known = track && track->fourcc == s->fourcc;
-	if (!known || (!track->config && track->flv_audio != s->flv_audio)) {
+	/* One of an earlier epoch of the run goes on as it was, if its frames are all that it needs. */
+	bool absent = known && !codec_needs_config(s->fourcc) && !timeline_lane_find(t, track->id);
+	if (!known || absent || (!track->config && track->flv_audio != s->flv_audio)) {
 		struct codec_info info = {0};
 		if (codec_needs_config(s->fourcc)) {
 			timeline_warn(t, WARN_NO_CONFIG, "frames came before their codec configuration and were left out");
@@ -184,6 +203,10 @@ struct timeline_lane *timeline_lane_of(struct timeline *t, const struct sample *
 }
 
 int timeline_metadata(struct timeline *t, const struct sample *s) {
+	if (s->payload.size > TRACKS_METADATA_MAX) {
+		timeline_warn(t, WARN_LARGE_METADATA, "metadata of over 64 KiB is not kept for viewers who come later");
+		return 0;
+	}
 	double rate = timeline_metadata_rate(s->payload);
 	t->frame_rate = rate > 0 ? rate : t->frame_rate;
 	if (t->tracks && t->tracks->metadata && t->tracks->metadata->size == s->payload.size &&
@@ -206,6 +229,8 @@ int timeline_extra(struct timeline *t, const struct sample *s) {
 		timeline_warn(t, WARN_NO_CONFIG, "frames came before their codec configuration and were left out");
 		return 0;
 	}
+	if (!fits(t, s->payload.size, track->extra))
+		return 0;
 	struct bytes *extra = bytes_copy(s->payload.data, s->payload.size);
 	bool same = extra && bytes_same(track->extra, extra);
 	int err = same ? 0 : !extra ? UV_ENOMEM : timeline_change_tracks(t);

@@ -63,8 +63,23 @@ const struct track *tracks_key(const struct tracks *t, const char *rendition) {
 	return audio;
 }
 
+static size_t size_of(const struct bytes *b) {
+	return b ? b->size : 0;
+}
+
+size_t tracks_configs_size(const struct tracks *t) {
+	size_t size = 0;
+	for (size_t i = 0; i < t->count; i++)
+		size += size_of(t->items[i].config) + size_of(t->items[i].extra);
+	return size;
+}
+
+size_t tracks_size(const struct tracks *t) {
+	return sizeof *t + tracks_configs_size(t) + size_of(t->metadata);
+}
+
 bool bytes_same(const struct bytes *a, const struct bytes *b) {
-	size_t na = a ? a->size : 0, nb = b ? b->size : 0;
+	size_t na = size_of(a), nb = size_of(b);
 	return na == nb && (na == 0 || memcmp(a->data, b->data, na) == 0);
 }
 

@@ -10,6 +10,14 @@
 
 enum { TRACKS_MAX = 32, TRACK_NAME_MAX = 32, VIDEO_TIMESCALE = 90000 };
 
+/* What an encoder may give a revision to carry: every viewer who comes is sent all of it. A message of the relay holds
+ * the most that there can be (convert.c). */
+enum {
+	TRACK_CONFIG_MAX = 16 * 1024,    /* bytes of a configuration, or of an extra */
+	TRACKS_CONFIGS_MAX = 192 * 1024, /* of all of them together */
+	TRACKS_METADATA_MAX = 64 * 1024,
+};
+
 struct track {
 	uint32_t id;               /* 1 and up */
 	char name[TRACK_NAME_MAX]; /* for URLs: v, a, a-en, 720p; matches the rule for names */
@@ -58,6 +66,12 @@ const struct track *tracks_key(const struct tracks *t, const char *rendition);
 
 /* Frees what the track holds, not the track. */
 void track_fini(struct track *t);
+
+/* Bytes of all configurations and extras. */
+size_t tracks_configs_size(const struct tracks *t);
+
+/* Bytes of memory that it keeps, with all that it refers to. */
+size_t tracks_size(const struct tracks *t);
 
 /* True when both are NULL, or of the same bytes. */
 bool bytes_same(const struct bytes *a, const struct bytes *b);

@@ -1,7 +1,10 @@
 """An encoder's time is mended once, at the origin: viewers see it whole, and the API tells what was done."""
+import subprocess
+
 import flv
+import media
 import rtmp
-from process import wait_until
+from process import SLOW, wait_until
 
 FRAME_MS = 40
 HOUR_MS = 3600000
@@ -72,3 +75,25 @@ def test_timestamps_that_stand_still_are_made_to_grow_and_told_with_their_number
         assert timeline(made.origin)["moved"] == count // 2
         told = warnings(made.origin)
         assert any("stood still" in what and times == count // 2 for what, times in told.items()), told
+
+
+def is_mp3(tag):
+    return tag.type == flv.AUDIO and tag.payload[0] >> 4 == 2
+
+
+def test_a_codec_without_a_configuration_goes_on_when_its_encoder_connects_again(cluster, children, tmp_path):
+    made, path = cluster(), tmp_path / "radio.flv"
+    subprocess.run([*media.FFMPEG, "-v", "error", "-f", "lavfi", "-i", "sine=sample_rate=44100", "-t", "10", "-c:a", "libmp3lame",
+                    "-f", "flv", str(path)], check=True, timeout=30 * SLOW)
+    first = media.ffmpeg_publish(children, made.origin.rtmp(), source=path, loop=True, name="first")
+    with rtmp.Client(made.edge.rtmp_port) as viewer:
+        viewer.play("cam1")
+        viewer.next_frame(20, wanted=is_mp3)
+        first.stop()
+        wait_until(lambda: made.edge.api("streams/live/cam1")["state"] == "waiting", 20, "the edge knows")
+        media.ffmpeg_publish(children, made.origin.rtmp(), source=path, loop=True, name="second")
+        wait_until(lambda: made.edge.api("streams/live/cam1")["state"] == "live", 20, "the edge has it again")
+        viewer.next_frame(20, wanted=is_mp3)
+        counts = timeline(made.origin)
+        assert counts["frames"] > 0 and counts["dropped"] == 0
+        assert warnings(made.origin) == {}
