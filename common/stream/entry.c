@@ -79,6 +79,8 @@ void entry_unref(struct entry **e) {
 }
 
 size_t entry_size(const struct entry *e) {
+	if (e->kind == ENTRY_MARK && e->mark.tracks)
+		return sizeof *e + tracks_size(e->mark.tracks);
 	return sizeof *e + (e->kind == ENTRY_FRAME ? e->frame.payload.size : 0);
 }
 

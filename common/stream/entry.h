@@ -103,7 +103,7 @@ static inline struct entry *entry_ref(struct entry *e) {
 /* Nulls `*e`; NULL is allowed. */
 void entry_unref(struct entry **e);
 
-/* Bytes that the entry keeps in memory, for limits. */
+/* Bytes that the entry keeps in memory, for limits. Tracks count for every mark that has them. */
 size_t entry_size(const struct entry *e);
 
 /* Ticks of `timescale` as microseconds and back, rounded to nearest; any sign. `timescale` is not 0. */

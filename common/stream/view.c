@@ -68,6 +68,13 @@ static void enter_mark(struct view *v, struct entry *mark) {
 	v->base_us = t->base_us;
 }
 
+/* One that keyframes share counts for the first of them. */
+static size_t size_of_head(const struct view *v, const struct bytes *head) {
+	uint64_t key;
+	bool shared = head && log_newest_key(&v->log, &key) && log_at(&v->log, key)->head == &head->counted;
+	return head && !shared ? head->size : 0;
+}
+
 static void render(struct view *v, const struct log_item *from) {
 	struct entry *e = (struct entry *)from->object; /* counted is the first member */
 	struct bytes *block = NULL, *head = NULL;
@@ -86,7 +93,7 @@ static void render(struct view *v, const struct log_item *from) {
 	    .epoch = from->epoch,
 	    .sequence = from->sequence,
 	    .time_us = from->time_us,
-	    .size_bytes = (uint32_t)(sizeof item + (block ? block->size : 0)),
+	    .size_bytes = (uint32_t)(sizeof item + (block ? block->size : 0) + size_of_head(v, head)),
 	    .flags = from->flags,
 	};
 	log_append(&v->log, &item);

@@ -26,8 +26,9 @@ struct view_ops {
 	/*
 	 * The entry in this form: `*block` (a reference for the caller, or NULL for nothing) and, for an entry with
 	 * FRAME_KEY,
-	 * `*head` (likewise): what a reader that begins at this entry needs before it. A mark's Tracks revision is in force
-	 * (view_tracks) before the mark itself is rendered. 0, or UV_ENOMEM: the entry is skipped and counted.
+	 * `*head` (likewise): what a reader that begins at this entry needs before it; several may share one. A mark's
+	 * Tracks revision is in force (view_tracks) before the mark itself is rendered. 0, or UV_ENOMEM: the entry is
+	 * skipped and counted.
 	 */
 	int (*render)(struct view *v, const struct entry *e, struct bytes **block, struct bytes **head);
 

@@ -26,6 +26,18 @@ Test(entry, a_mark_keeps_its_tracks_alive) {
 	entry_unref(&e);
 }
 
+Test(entry, a_mark_counts_with_the_tracks_that_it_keeps) {
+	struct entry *e = mark_of(1, 1, 0, 77);
+	struct tracks *t = e->mark.tracks;
+	size_t before = entry_size(e);
+	cr_assert_gt(before, sizeof *e + sizeof *t);
+	t->metadata = bytes_new(1000);
+	t->items[0].extra = bytes_new(500);
+	bytes_unref(&t->items[0].config);
+	cr_assert_eq(entry_size(e), before + 1000 + 500 - strlen("config"));
+	entry_unref(&e);
+}
+
 Test(tracks, a_copy_is_independent_and_compares_equal) {
 	struct tracks *a = one_video_track(1);
 	struct tracks *b = tracks_copy(a);

@@ -104,6 +104,33 @@ static int render(struct view *v, const struct entry *e, struct bytes **block, s
 
 static const struct view_ops form = {.name = "test", .render = render, .from_oldest = true};
 
+/* Another with heads of a size, that all keyframes share or each has its own of. */
+enum { HEAD_BYTES = 100000 };
+static bool share_heads;
+
+static int render_heads(struct view *v, const struct entry *e, struct bytes **block, struct bytes **head) {
+	struct bytes **shared = view_state(v);
+	(void)block;
+	if (e->kind != ENTRY_FRAME || !(e->frame.flags & FRAME_KEY))
+		return 0;
+	if (!share_heads)
+		bytes_unref(shared);
+	if (!*shared)
+		*shared = bytes_new(HEAD_BYTES);
+	*head = bytes_ref(*shared);
+	return 0;
+}
+
+static void free_heads(struct view *v) {
+	bytes_unref(view_state(v));
+}
+
+static const struct view_ops headed = {.name = "heads",
+                                       .from_oldest = true,
+                                       .state_size = sizeof(struct bytes *),
+                                       .render = render_heads,
+                                       .fini = free_heads};
+
 /* --- a reader --- */
 
 struct reader_test {
@@ -198,6 +225,34 @@ static struct worker *home_worker(void) {
 }
 
 TestSuite(mirror, .init = open_group, .fini = close_group, .timeout = 60);
+
+static void measure_heads(struct worker *home, void *context) {
+	append_all(home, NULL);
+	int64_t before = metric_value(M_LOG_BYTES);
+	struct view *v = view_get(stream_rendition(streams_find(home, &name), RENDITION_SOURCE), &headed);
+	atomic_store((_Atomic int *)context, (int)(metric_value(M_LOG_BYTES) - before));
+	view_release(v);
+	end_it(home, NULL);
+}
+
+/* What a view with such heads counts in the limit. */
+static int counted_heads(bool shared) {
+	_Atomic int counted = 0;
+	share_heads = shared;
+	call_on(home_worker(), measure_heads, (void *)&counted);
+	wait_for_count(&counted, 1);
+	return counted;
+}
+
+Test(mirror, a_views_heads_count_in_its_limit) {
+	cr_assert_geq(counted_heads(false), FRAMES / 50 * HEAD_BYTES);
+}
+
+Test(mirror, a_head_that_keyframes_share_counts_once) {
+	int counted = counted_heads(true);
+	cr_assert_geq(counted, HEAD_BYTES);
+	cr_assert_lt(counted, 2 * HEAD_BYTES);
+}
 
 Test(mirror, every_worker_reads_the_same_in_order_and_sees_the_end) {
 	for (unsigned i = 0; i < WORKERS; i++)
