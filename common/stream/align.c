@@ -6,6 +6,12 @@
 #include <stdlib.h>
 #include <uv.h>
 
+/* Encoders have a frame or two within ALIGN_SLACK_US; a peer may have given all of its frames one time. */
+enum {
+	FRAME_LOOKS = 64,    /* frames that one that came is compared with */
+	SEARCH_LOOKS = 4096, /* and all there are, when keyframes were paired */
+};
+
 static const char TOO_FEW[] = "too few keyframes have matched so far";
 static const char APART[] = "the two are too far apart in time";
 static const char TOO_MANY[] = "they have too many tracks to compare";
@@ -82,7 +88,7 @@ static void unlock(struct align *a, const char *why) {
 	a->keys = 0;
 	a->why_not = why;
 	for (unsigned i = 0; i < a->track_count; i++)
-		a->tracks[i].locked = false;
+		a->tracks[i].locked = a->tracks[i].searched = false;
 }
 
 void align_reset(struct align *a, const char *why) {
@@ -183,27 +189,57 @@ static bool is_key(const struct align_track *t, const struct align_fact *f) {
 	return f->key || t->kind == TRACK_AUDIO;
 }
 
-static bool matches(const struct align *a, const struct align_fact *f0, const struct align_fact *f1) {
-	return same_bytes(f0, f1) && distance(f1->time_us - f0->time_us, align_offset_us(a)) <= ALIGN_SLACK_US;
+/* The first of a side's frames, which are in order, that does not lie before `time_us`. */
+static uint64_t first_from(const struct align_queue *q, int64_t time_us) {
+	uint64_t low = q->first, high = q->next;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (fact_at(q, middle)->time_us < time_us)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
-/* Finds the first pair of a track that is not the key track: of frames from the pair of keyframes on. */
-static void find_pair(struct align *a, struct align_track *t) {
-	const struct align_queue *q0 = &t->sides[0], *q1 = &t->sides[1];
-	uint64_t n1 = q1->first;
-	for (uint64_t n0 = q0->first; n0 < q0->next && !t->locked; n0++) {
-		const struct align_fact *f0 = fact_at(q0, n0);
-		if (f0->time_us - a->base_us[0] < -ALIGN_SLACK_US)
+/* Locks the track at a side's nth frame and the nearest of the other side that is the same. It and each that it is
+ * compared with cost one of `looks`, of which there is one. */
+static void pair_frame(struct align *a, struct align_track *t, unsigned side, uint64_t nth, unsigned *looks) {
+	const struct align_queue *other = &t->sides[!side];
+	const struct align_fact *mine = fact_at(&t->sides[side], nth);
+	int64_t there_us = mine->time_us + a->base_us[!side] - a->base_us[side], least_us = ALIGN_SLACK_US + 1;
+	uint64_t n = first_from(other, there_us - ALIGN_SLACK_US), best = 0;
+	for (--*looks; n < other->next && *looks; n++, --*looks) {
+		const struct align_fact *f = fact_at(other, n);
+		if (f->time_us > there_us + ALIGN_SLACK_US)
+			break;
+		int64_t apart_us = distance(f->time_us, there_us);
+		if (apart_us >= least_us || !same_bytes(mine, f))
 			continue;
-		while (n1 < q1->next && fact_at(q1, n1)->time_us - align_offset_us(a) < f0->time_us - ALIGN_SLACK_US)
-			n1++;
-		for (uint64_t n = n1; n < q1->next && !t->locked; n++) {
-			if (fact_at(q1, n)->time_us - align_offset_us(a) > f0->time_us + ALIGN_SLACK_US)
-				break;
-			if (matches(a, f0, fact_at(q1, n)))
-				lock_at(a, t, n0, n);
-		}
+		least_us = apart_us;
+		best = n;
 	}
+	if (least_us <= ALIGN_SLACK_US)
+		lock_at(a, t, side ? best : nth, side ? nth : best);
+}
+
+/* The keyframes have just been paired: among all frames of a further track from those on. */
+static void search_pair(struct align *a, struct align_track *t) {
+	const struct align_queue *q = &t->sides[0];
+	unsigned looks = SEARCH_LOOKS;
+	t->searched = true;
+	for (uint64_t n = first_from(q, a->base_us[0] - ALIGN_SLACK_US); n < q->next && looks && !t->locked; n++)
+		pair_frame(a, t, 0, n, &looks);
+}
+
+/* Finds the first pair of a track that is not the key track. Those before the newest frame have been compared. */
+static void find_pair(struct align *a, struct align_track *t, const struct align_place *newest, unsigned side) {
+	unsigned looks = FRAME_LOOKS;
+	if (!t->searched)
+		search_pair(a, t);
+	else if (t == &a->tracks[newest->track] &&
+	         fact_at(&t->sides[side], newest->nth)->time_us >= a->base_us[side] - ALIGN_SLACK_US)
+		pair_frame(a, t, side, newest->nth, &looks);
 }
 
 /* Both have reached a further keyframe in step. Tracks that only one of them has would be lost or appear at a switch.
@@ -308,7 +344,7 @@ int align_push(struct align *a, unsigned side, const struct align_frame *f, stru
 		pair_keys(a, t, side);
 	for (unsigned i = 0; a->paired && i < a->track_count; i++) {
 		if (!a->tracks[i].locked && &a->tracks[i] != key_track(a))
-			find_pair(a, &a->tracks[i]);
+			find_pair(a, &a->tracks[i], place, side);
 		compare(a, &a->tracks[i]);
 	}
 	return 0;

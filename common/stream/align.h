@@ -58,7 +58,8 @@ struct align_queue {
 struct align_track {
 	enum track_kind kind;
 	uint8_t publisher_track;
-	bool locked; /* side 1's nth − side 0's is `shift` for the same frame */
+	bool locked;   /* side 1's nth − side 0's is `shift` for the same frame */
+	bool searched; /* not locked, though all frames that were there when keyframes were paired were compared */
 	int64_t shift;
 	uint64_t compared; /* side 0's nth of the next pair to compare */
 	uint64_t taken[2]; /* each side's nth of the frame that the stream takes next; the same frame while locked */

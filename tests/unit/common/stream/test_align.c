@@ -107,6 +107,59 @@ Test(align, another_configuration_is_another_stream) {
 	cr_assert_not(align_is(&align));
 }
 
+/* One frame of sound, at a time that is the same for all of them. */
+static void push_sound(unsigned side, unsigned n, const char *text) {
+	struct align_place place;
+	struct align_frame f = {.kind = TRACK_AUDIO,
+	                        .time_us = BASE[side],
+	                        .wall_us = (int64_t)n * 100,
+	                        .payload = {(const uint8_t *)text, strlen(text)}};
+	cr_assert_eq(align_push(&align, side, &f, &place), 0);
+}
+
+/* All frames of one with all of the other would be minutes of work. */
+Test(align, sound_without_end_at_one_moment_costs_little, .timeout = 60) {
+	char text[32];
+	for (unsigned side = 0; side < 2; side++)
+		push(side, TRACK_VIDEO, 0);
+	for (unsigned n = 0; n < ALIGN_FRAMES_MAX; n++)
+		for (unsigned side = 0; side < 2; side++) {
+			snprintf(text, sizeof text, "%u of %u", n, side);
+			push_sound(side, n, text);
+		}
+	cr_assert_not(align_is(&align));
+}
+
+Test(align, sound_that_waited_for_the_keyframes_is_found) {
+	for (unsigned n = 1; n < 10; n++)
+		for (unsigned side = 0; side < 2; side++)
+			push(side, TRACK_AUDIO, n);
+	both(FPS, 4 * FPS + 1);
+	cr_assert(align_is(&align));
+}
+
+/* Silence, in frames that are shorter than the slack. */
+static void push_silence(unsigned side, int from, int to) {
+	for (int n = from; n < to; n++) {
+		struct align_place place;
+		struct align_frame f = {.kind = TRACK_AUDIO,
+		                        .time_us = BASE[side] + n * 10000LL,
+		                        .wall_us = n * 10000LL,
+		                        .payload = {(const uint8_t *)"silence", 7}};
+		cr_assert_eq(align_push(&align, side, &f, &place), 0);
+	}
+}
+
+Test(align, sound_that_is_all_alike_is_paired_with_the_nearest) {
+	for (unsigned side = 0; side < 2; side++)
+		push(side, TRACK_VIDEO, 0);
+	push_silence(1, -1, 20);
+	push_silence(0, 0, 20);
+	const struct align_track *sound = &align.tracks[1];
+	cr_assert(sound->locked);
+	cr_assert_eq(sound->shift, 1, "the other side began a frame earlier");
+}
+
 Test(align, sound_must_be_the_same_too) {
 	for (unsigned n = 0; n < 5 * FPS; n++)
 		for (unsigned side = 0; side < 2; side++) {
