@@ -10,7 +10,6 @@ struct feed_message {
 	struct mirror *mirror;
 	struct log *log;
 	struct mirror_info info;
-	bool waiting;
 	int reason;
 	size_t count;
 	struct log_item items[];
@@ -45,7 +44,7 @@ static void deliver_items(struct worker *w, struct message *message) {
 static void deliver_state(struct worker *w, struct message *message) {
 	struct feed_message *m = (struct feed_message *)message;
 	(void)w;
-	mirror_on_state(m->mirror, m->waiting);
+	mirror_on_state(m->mirror, &m->info);
 	free(m);
 }
 
@@ -113,12 +112,18 @@ void feed_end(struct feed *f, int reason) {
 	post(f, m);
 }
 
-void feed_state(struct feed *f, bool waiting) {
+static struct mirror_info info_of(const struct feed *f) {
+	const struct stream *s = f->stream;
+	return (struct mirror_info){
+	    .stream_id = s->id, .run = s->run, .epoch = s->epoch, .waiting = s->phase == STREAM_WAITING};
+}
+
+void feed_state(struct feed *f) {
 	if (!f->live || f->gone)
 		return;
 	struct feed_message *m = message_new(f, deliver_state, 0);
 	if (m)
-		m->waiting = waiting;
+		m->info = info_of(f);
 	post(f, m);
 }
 
@@ -140,10 +145,7 @@ void feed_stream_live(struct feed *f) {
 		return;
 	}
 	f->live = true;
-	m->info = (struct mirror_info){.stream_id = f->stream->id,
-	                               .run = f->stream->run,
-	                               .epoch = f->stream->epoch,
-	                               .waiting = f->stream->phase == STREAM_WAITING};
+	m->info = info_of(f);
 	m->log = f->home == f->reader ? log : NULL;
 	worker_post(f->reader, &m->message);
 	if (f->home != f->reader) {

@@ -8,7 +8,7 @@
  *     feed_post_open   ───────────────▶  attaches to the stream, or waits for it
  *     mirror_on_live   ◀───────────────  there is a log
  *     mirror_on_items  ◀───────────────  a turn's items (only to another worker)
- *     mirror_on_state  ◀───────────────  waiting, resumed
+ *     mirror_on_state  ◀───────────────  waiting, resumed, another epoch
  *     mirror_on_gone   ◀───────────────  ended, or cannot be had
  *     feed_post_close  ───────────────▶  leaves the stream
  *     mirror_on_closed ◀───────────────  nothing more will come: both are freed
@@ -43,7 +43,8 @@ int feed_post_close(struct feed *f);
 
 /* The rendition has its first mark: the feed goes live if it waits for that. */
 void feed_stream_live(struct feed *f);
-void feed_state(struct feed *f, bool waiting);
+/* The stream's phase, run or epoch is another. */
+void feed_state(struct feed *f);
 /* Tells the mirror; the feed stays in the stream until the mirror closes it. */
 void feed_end(struct feed *f, int reason);
 
@@ -62,6 +63,6 @@ struct pace_rule streams_pace_rule(const struct streams *s, const struct stream_
 /* --- on the mirror's worker, in mirror.c --- */
 void mirror_on_live(struct mirror *m, struct log *log, const struct mirror_info *info);
 void mirror_on_items(struct mirror *m, const struct log_item *items, size_t count);
-void mirror_on_state(struct mirror *m, bool waiting);
+void mirror_on_state(struct mirror *m, const struct mirror_info *info);
 void mirror_on_gone(struct mirror *m, int reason);
 void mirror_on_closed(struct mirror *m);

@@ -147,10 +147,13 @@ void mirror_on_items(struct mirror *m, const struct log_item *items, size_t coun
 	}
 }
 
-void mirror_on_state(struct mirror *m, bool waiting) {
+void mirror_on_state(struct mirror *m, const struct mirror_info *info) {
 	if (m->phase != LIVE)
 		return;
-	m->info.waiting = waiting;
+	bool waiting = info->waiting, changed = waiting != m->info.waiting;
+	m->info = *info; /* for who comes from now on */
+	if (!changed)
+		return;
 	list_each (node, &m->readers) {
 		struct mirror_reader *r = list_entry(node, struct mirror_reader, node);
 		if (r->ops->on_waiting)

@@ -173,6 +173,11 @@ static void rendition_free(struct rendition *r) {
 
 /* --- appending --- */
 
+static void tell_feeds(struct stream *s) {
+	list_each (node, &s->feeds)
+		feed_state(list_entry(node, struct feed, node));
+}
+
 static void became_live(struct stream *s) {
 	s->phase = STREAM_LIVE;
 	stream_not_waited(s);
@@ -180,7 +185,7 @@ static void became_live(struct stream *s) {
 		s->began_ms = worker_now_ms(s->streams->worker);
 	list_each (node, &s->feeds) {
 		struct feed *f = list_entry(node, struct feed, node);
-		feed_state(f, false);
+		feed_state(f);
 		feed_stream_live(f);
 	}
 }
@@ -231,6 +236,15 @@ static uint32_t item_flags(const struct rendition *r, const struct entry *e) {
 	return flags;
 }
 
+/* It has nothing but a mark: who begins inside a segment gets the mark in force and then what there is now, and has
+ * lost nothing of what lies between. */
+static bool begins_inside(const struct rendition *r) {
+	if (r->log.next != 1)
+		return false;
+	const struct entry *e = (const struct entry *)log_at(&r->log, 0)->object; /* counted is the first member */
+	return e->kind == ENTRY_MARK;
+}
+
 int stream_append(struct rendition *r, struct entry *e) {
 	struct stream *s = r->stream;
 	int err = check_order(r, e);
@@ -244,12 +258,13 @@ int stream_append(struct rendition *r, struct entry *e) {
 	                        .time_us = e->time_us,
 	                        .size_bytes = (uint32_t)entry_size(e),
 	                        .flags = item_flags(r, e)};
-	if (item.flags & ITEM_RESTART && e->epoch == r->epoch)
+	if (item.flags & ITEM_RESTART && e->epoch == r->epoch && !begins_inside(r))
 		s->lost += e->sequence - r->sequence - 1;
 	if (goes_on(r, e))
 		r->tails.epoch = e->epoch;
 	if (e->kind == ENTRY_FRAME && e->frame.track)
 		tails_note(&r->tails, e->epoch, e->frame.track, e->frame.dts, item.flags & ITEM_RESTART);
+	bool newer = e->epoch != s->epoch;
 	s->epoch = r->epoch = e->epoch;
 	r->sequence = e->sequence;
 	if (e->time_us > s->highest_us)
@@ -265,6 +280,8 @@ int stream_append(struct rendition *r, struct entry *e) {
 	err = log_append(&r->log, &item);
 	if (!err && (s->phase != STREAM_LIVE || first) && !s->ended && !(item.flags & ITEM_END))
 		became_live(s);
+	else if (!err && newer)
+		tell_feeds(s);
 	return err;
 }
 
@@ -272,8 +289,7 @@ void stream_waiting(struct stream *s) {
 	if (s->phase != STREAM_LIVE)
 		return;
 	s->phase = STREAM_WAITING;
-	list_each (node, &s->feeds)
-		feed_state(list_entry(node, struct feed, node), true);
+	tell_feeds(s);
 }
 
 void stream_resumed(struct stream *s) {

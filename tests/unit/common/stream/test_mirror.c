@@ -104,33 +104,6 @@ static int render(struct view *v, const struct entry *e, struct bytes **block, s
 
 static const struct view_ops form = {.name = "test", .render = render, .from_oldest = true};
 
-/* Another with heads of a size, that all keyframes share or each has its own of. */
-enum { HEAD_BYTES = 100000 };
-static bool share_heads;
-
-static int render_heads(struct view *v, const struct entry *e, struct bytes **block, struct bytes **head) {
-	struct bytes **shared = view_state(v);
-	(void)block;
-	if (e->kind != ENTRY_FRAME || !(e->frame.flags & FRAME_KEY))
-		return 0;
-	if (!share_heads)
-		bytes_unref(shared);
-	if (!*shared)
-		*shared = bytes_new(HEAD_BYTES);
-	*head = bytes_ref(*shared);
-	return 0;
-}
-
-static void free_heads(struct view *v) {
-	bytes_unref(view_state(v));
-}
-
-static const struct view_ops headed = {.name = "heads",
-                                       .from_oldest = true,
-                                       .state_size = sizeof(struct bytes *),
-                                       .render = render_heads,
-                                       .fini = free_heads};
-
 /* --- a reader --- */
 
 struct reader_test {
@@ -141,9 +114,11 @@ struct reader_test {
 	bool in_order;
 	_Atomic int frames, heads, ends, gone, waiting;
 	int reason;
+	struct mirror_info info;
+	_Atomic int logs;
 };
 
-static struct reader_test readers[WORKERS];
+static struct reader_test readers[WORKERS], later[WORKERS];
 
 static void on_ready(struct cursor *c) {
 	struct reader_test *t = list_entry(c, struct reader_test, cursor);
@@ -166,7 +141,8 @@ static void on_ready(struct cursor *c) {
 
 static void on_log(struct mirror_reader *r, struct log *log, const struct mirror_info *info) {
 	struct reader_test *t = list_entry(r, struct reader_test, reader);
-	(void)info;
+	t->info = *info;
+	atomic_fetch_add(&t->logs, 1);
 	cursor_open(&t->cursor, log, CURSOR_OLDEST, 0, on_ready);
 }
 
@@ -183,19 +159,34 @@ static void on_gone(struct mirror_reader *r, int reason) {
 
 static const struct mirror_reader_ops reader_ops = {.on_log = on_log, .on_waiting = on_waiting, .on_gone = on_gone};
 
-static void open_reader(struct worker *w, void *context) {
-	unsigned flags = (unsigned)(uintptr_t)context;
-	struct reader_test *t = &readers[w->index];
+static void open_one(struct reader_test *t, struct worker *w, unsigned flags) {
 	t->worker = w;
 	t->next = 2;
 	t->in_order = true;
 	cr_expect_eq(mirror_open(&t->reader, w, &name, "source", &form, flags, &reader_ops), 0);
 }
 
+static void open_reader(struct worker *w, void *context) {
+	open_one(&readers[w->index], w, (unsigned)(uintptr_t)context);
+}
+
+static void open_later(struct worker *w, void *context) {
+	open_one(&later[w->index], w, (unsigned)(uintptr_t)context);
+}
+
+static void close_one(struct reader_test *t) {
+	cursor_close(&t->cursor);
+	mirror_close(&t->reader);
+}
+
 static void close_reader(struct worker *w, void *context) {
 	(void)context;
-	cursor_close(&readers[w->index].cursor);
-	mirror_close(&readers[w->index].reader);
+	close_one(&readers[w->index]);
+}
+
+static void close_later(struct worker *w, void *context) {
+	(void)context;
+	close_one(&later[w->index]);
 }
 
 /* --- the source --- */
@@ -220,39 +211,21 @@ static void lose_and_find(struct worker *home, void *context) {
 	stream_resumed(streams_find(home, &name));
 }
 
+/* The publisher comes back in a new epoch, of a new run; `context`: readers had been told that it was lost. */
+static void append_newer(struct worker *home, void *context) {
+	struct stream *s = streams_find(home, &name);
+	struct rendition *r = stream_rendition(s, RENDITION_SOURCE);
+	if (context)
+		stream_waiting(s);
+	cr_expect_eq(stream_append(r, mark_of(8, 1, FRAMES * 10, 200)), 0);
+	cr_expect_eq(stream_append(r, video_frame(8, 2, FRAMES * 10, true)), 0);
+}
+
 static struct worker *home_worker(void) {
 	return stream_home(workers_at(group, 0), &name);
 }
 
 TestSuite(mirror, .init = open_group, .fini = close_group, .timeout = 60);
-
-static void measure_heads(struct worker *home, void *context) {
-	append_all(home, NULL);
-	int64_t before = metric_value(M_LOG_BYTES);
-	struct view *v = view_get(stream_rendition(streams_find(home, &name), RENDITION_SOURCE), &headed);
-	atomic_store((_Atomic int *)context, (int)(metric_value(M_LOG_BYTES) - before));
-	view_release(v);
-	end_it(home, NULL);
-}
-
-/* What a view with such heads counts in the limit. */
-static int counted_heads(bool shared) {
-	_Atomic int counted = 0;
-	share_heads = shared;
-	call_on(home_worker(), measure_heads, (void *)&counted);
-	wait_for_count(&counted, 1);
-	return counted;
-}
-
-Test(mirror, a_views_heads_count_in_its_limit) {
-	cr_assert_geq(counted_heads(false), FRAMES / 50 * HEAD_BYTES);
-}
-
-Test(mirror, a_head_that_keyframes_share_counts_once) {
-	int counted = counted_heads(true);
-	cr_assert_geq(counted, HEAD_BYTES);
-	cr_assert_lt(counted, 2 * HEAD_BYTES);
-}
 
 Test(mirror, every_worker_reads_the_same_in_order_and_sees_the_end) {
 	for (unsigned i = 0; i < WORKERS; i++)
@@ -286,6 +259,36 @@ Test(mirror, a_late_reader_gets_the_history) {
 	wait_for_count(&unwanted, 1);
 	for (int i = 0; i < WORKERS; i++)
 		cr_assert(readers[i].in_order);
+}
+
+/* Those who join a mirror that is there already. */
+static void check_later(bool waited) {
+	for (unsigned i = 0; i < WORKERS; i++)
+		call_on(workers_at(group, i), open_reader, (void *)MIRROR_WAIT);
+	call_on(home_worker(), append_all, NULL);
+	for (int i = 0; i < WORKERS; i++)
+		wait_for_count(&readers[i].frames, FRAMES);
+	call_on(home_worker(), append_newer, waited ? home_worker() : NULL);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		wait_for_count(&readers[i].frames, FRAMES + 1);
+		call_on(workers_at(group, i), open_later, (void *)MIRROR_WAIT);
+		wait_for_count(&later[i].logs, 1);
+		cr_assert_eq(readers[i].info.epoch, 7);
+		cr_assert_eq(readers[i].waiting, waited ? 101 : 0);
+		cr_assert_eq(later[i].info.epoch, 8);
+		cr_assert_eq(later[i].info.run, 8);
+		cr_assert_not(later[i].info.waiting);
+		call_on(workers_at(group, i), close_reader, NULL);
+		call_on(workers_at(group, i), close_later, NULL);
+	}
+}
+
+Test(mirror, who_joins_late_is_told_the_present_epoch) {
+	check_later(true);
+}
+
+Test(mirror, also_of_one_that_took_over_without_a_break) {
+	check_later(false);
 }
 
 Test(mirror, an_unknown_name_is_refused_unless_it_is_waited_for) {
