@@ -84,13 +84,24 @@ static void on_again(struct timer *t) {
 	search(list_entry(t, struct source, again));
 }
 
-/* Nothing comes any more: readers are told, and it may not last. */
-static void lost(struct source *s) {
-	if (s->stream->phase == STREAM_PENDING || timer_running(&s->grace))
-		return;
-	stream_waiting(s->stream);
-	if (timer_start(&s->grace, (uint64_t)s->stream->config->stream_grace))
-		on_grace_over(&s->grace);
+/* Readers are told that nothing comes, and it may not last. False: the stream has ended, and its source is gone. */
+static bool begin_grace(struct source *s) {
+	struct stream *stream = s->stream;
+	if (stream->phase == STREAM_PENDING || timer_running(&s->grace))
+		return true;
+	stream_waiting(stream);
+	if (timer_start(&s->grace, (uint64_t)stream->config->stream_grace) == 0)
+		return true;
+	log_error("stream ended: memory is out, and its origin cannot be waited for", log_str("stream", stream->name.text),
+	          log_u64("epoch", stream->epoch));
+	stream_end(stream, "out of memory");
+	return false;
+}
+
+/* Nothing comes any more; it is looked for again. The source may be gone when this returns. */
+static void lost(struct source *s, uint64_t again_ms) {
+	if (begin_grace(s))
+		pause_search(s, again_ms);
 }
 
 /* --- pulling --- */
@@ -116,8 +127,7 @@ static void on_refused(struct pull *p, bool not_found, const char *why) {
 	struct source *s = source_of(p);
 	if (!not_found)
 		log_peer_warn("subscription refused", log_str("stream", s->stream->name.text), log_str("reason", why));
-	lost(s);
-	pause_search(s, SEARCH_SOON_MS);
+	lost(s, SEARCH_SOON_MS);
 }
 
 static void on_waiting(struct pull *p, bool waiting) {
@@ -154,8 +164,7 @@ static void begin_pull(struct source *s, struct upstream *u, uint64_t epoch) {
 	timer_stop(&s->again);
 	pull_end(&s->pull);
 	if (!r || !u || !u->up) {
-		lost(s);
-		pause_search(s, SEARCH_AGAIN_MS); /* or when the link is up */
+		lost(s, SEARCH_AGAIN_MS); /* or when the link is up */
 		return;
 	}
 	if (stream_found(s->stream))
@@ -164,8 +173,7 @@ static void begin_pull(struct source *s, struct upstream *u, uint64_t epoch) {
 	s->located_epoch = epoch;
 	int64_t history_us = s->stream->config->edge_history * 1000;
 	if (pull_begin(&s->pull, u, r, history_us, &pull_ops)) {
-		lost(s);
-		pause_search(s, SEARCH_AGAIN_MS);
+		lost(s, SEARCH_AGAIN_MS);
 	}
 }
 
@@ -219,8 +227,7 @@ static void on_located(void *context, const struct registry_location *l) {
 	if (!s->told)
 		log_peer_info("no origin has the stream yet", log_str("stream", s->stream->name.text));
 	s->told = true;
-	lost(s);
-	pause_search(s, SEARCH_AGAIN_MS);
+	lost(s, SEARCH_AGAIN_MS);
 }
 
 static void on_owner_located(void *context, const struct registry_location *l) {

@@ -115,11 +115,12 @@ static void on_renew(struct timer *t) {
 		          log_str("stream", r->stream->name.text));
 }
 
-/* Nothing comes any more: readers are told, and it may not last. */
-static void lost(struct replica *r) {
+/* Nothing comes any more: readers are told, and it may not last. False: memory is out for the grace, and the replica
+ * may be gone. */
+static bool lost(struct replica *r) {
 	struct stream *s = r->stream;
 	if (r->lost)
-		return;
+		return true;
 	r->lost = true;
 	r->asked = 0;
 	if (s->phase != STREAM_PENDING)
@@ -128,8 +129,11 @@ static void lost(struct replica *r) {
 		         log_i64("grace_ms", s->config->stream_grace));
 	stream_waiting(s);
 	timer_start(&r->renew, RENEW_MS);
-	if (timer_start(&r->grace, (uint64_t)s->config->stream_grace))
-		on_grace_over(&r->grace);
+	if (timer_start(&r->grace, (uint64_t)s->config->stream_grace) == 0)
+		return true;
+	log_error("memory is out: a replica does not wait for its stream's publisher", log_str("stream", s->name.text));
+	on_grace_over(&r->grace);
+	return false;
 }
 
 void replica_finished(struct origin *o, const struct stream_name *name, uint64_t epoch, enum registry_run run) {
@@ -184,8 +188,8 @@ static void on_refused(struct pull *p, bool not_found, const char *why) {
 	if (!not_found)
 		log_peer_warn("a replica's subscription was refused", log_str("stream", r->stream->name.text),
 		              log_str("owner", r->owner), log_str("reason", why));
-	lost(r);
-	again_later(r);
+	if (lost(r))
+		again_later(r);
 }
 
 static void on_waiting(struct pull *p, bool waiting) {
