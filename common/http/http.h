@@ -100,7 +100,7 @@ enum http_framing {
 enum http_framing http_stream_framing(const struct http_exchange *x);
 
 /* Sends the head. For HEAD that is the answer: false, and the exchange is over, as it is when the connection failed
- * (on_gone is called then). Frees what the request held. */
+ * or memory is out (on_gone is called then). Frees what the request held. */
 bool http_stream_begin(struct http_exchange *x, int status, const char *content_type, const char *headers);
 
 /*

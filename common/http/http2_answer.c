@@ -187,9 +187,10 @@ void http2_stream_continue(struct http2_stream *s) {
 
 /* --- whole answers --- */
 
-/* Memory is out. */
 static void fail(struct http_exchange *x) {
 	http2_stream_reset(http2_stream_of(x), NGHTTP2_INTERNAL_ERROR);
+	if (x->on_gone)
+		x->on_gone(x);
 }
 
 static int push_all(struct http2_stream *s, const struct conn_slice *slices, size_t count) {
@@ -225,8 +226,6 @@ static bool begin(struct http_exchange *x, const struct http_answer *a) {
 	s->complete = head_only;
 	if (submit(s, a, false, head_only ? NULL : &source)) {
 		fail(x);
-		if (x->on_gone)
-			x->on_gone(x);
 		return false;
 	}
 	s->phase = head_only ? HTTP2_OVER : HTTP2_STREAMING;

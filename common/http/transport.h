@@ -31,7 +31,8 @@ struct http_transport {
 	struct sink *(*sink)(struct http_exchange *x);
 	void (*end)(struct http_exchange *x);
 	void (*abort)(struct http_exchange *x, const char *why);
-	/* The answer cannot be made (memory is out): as abort, whatever has been sent. */
+	/* The answer cannot be made (memory is out): as abort, whatever has been sent, and a handler that is not done with
+	 * the exchange (its on_gone) is told. */
 	void (*fail)(struct http_exchange *x);
 };
 
