@@ -12,17 +12,13 @@ static const struct {
     [HTTP_FIELD_ACCEPT] = NAME("accept"),
     [HTTP_FIELD_ACCEPT_ENCODING] = NAME("accept-encoding"),
     [HTTP_FIELD_AUTHORIZATION] = NAME("authorization"),
-    [HTTP_FIELD_CONTENT_TYPE] = NAME("content-type"),
     [HTTP_FIELD_HOST] = NAME("host"),
-    [HTTP_FIELD_IF_MATCH] = NAME("if-match"),
     [HTTP_FIELD_IF_NONE_MATCH] = NAME("if-none-match"),
     [HTTP_FIELD_IF_RANGE] = NAME("if-range"),
     [HTTP_FIELD_ORIGIN] = NAME("origin"),
     [HTTP_FIELD_RANGE] = NAME("range"),
-    [HTTP_FIELD_REFERER] = NAME("referer"),
     [HTTP_FIELD_USER_AGENT] = NAME("user-agent"),
     [HTTP_FIELD_X_FORWARDED_FOR] = NAME("x-forwarded-for"),
-    [HTTP_FIELD_X_FORWARDED_PROTO] = NAME("x-forwarded-proto"),
 #undef NAME
 };
 
