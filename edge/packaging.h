@@ -4,12 +4,14 @@
  *
  * It is made by the first ask for a name and goes when nobody has asked for a while.
  *
- *   phase   | what it does                                        | leaves by
- *   WAITING | the stream is not here yet: asks wait                | its log comes: HISTORY; no ask waits: freed
- *   HISTORY | fetches what is older than the log, for the window   | had it, or it cannot be had: LIVE
- *   LIVE    | packages what comes; fetches what a lagging link     | the stream ends: ENDED; nobody asks for long:
- * freed | left out, in order                                   | ENDED   | playlists are final; another run of the name
- * gets a  | a while later: freed | packaging of its own                                 |
+ *   phase   | what it does                                     | leaves by
+ *   WAITING | the stream is not here yet: asks wait            | its log comes: HISTORY; no ask waits: freed
+ *   HISTORY | fetches what is older than the log, for the      | had it, or it cannot be had: LIVE
+ *           | window                                           |
+ *   LIVE    | packages what comes; fetches what a lagging link | the stream ends: ENDED; nobody asks for long: freed
+ *           | left out, in order                               |
+ *   ENDED   | playlists are final; another run of the name     | a while later: freed
+ *           | gets a packaging of its own                      |
  */
 #pragma once
 

@@ -36,7 +36,7 @@ CONFIG_NODE(address,   http, listen, BOTH, "0.0.0.0:8081|0.0.0.0:8080", 0, 0, "e
 CONFIG_NODE(address,   http, advertise, BOTH, "", 0, 0, "empty", "Where http.listen is reached by others, for the redis registry. Empty: http.listen, or if that is every address, the one that Redis is reached from")
 CONFIG_NODE(bool,      http, proxy_protocol, BOTH, "false", 0, 0, "", "The same for http.listen; probes must come through the proxy then, too")
 CONFIG_NODE(duration,  http, idle_timeout, BOTH, "60s", 1000, 3600000, "", "A kept-alive connection without a request for so long is closed")
-CONFIG_NODE(duration,  http, header_timeout, BOTH, "10s", 100, 600000, "", "Time for a request's head to arrive")
+CONFIG_NODE(duration,  http, header_timeout, BOTH, "10s", 100, 600000, "", "Time for a request to arrive, its body too")
 CONFIG_NODE(size,      http, max_header, BOTH, "16KiB", 1024, 65536, "", "Largest request head")
 CONFIG_NODE(size,      http, max_body, BOTH, "64KiB", 1024, 16777216, "", "Largest request body")
 CONFIG_NODE(int,       http, trusted_proxies, BOTH, "0", 0, 16, "", "How many proxies of ours stand in front, each adding to X-Forwarded-For. 0: the field is not believed")

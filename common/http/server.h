@@ -54,8 +54,8 @@ void http_server_accept(struct http_server *s, struct listener *l);
 
 /*
  * Clients are asked to connect again, where a balancer sends them: from now on each answer of HTTP/1 ends its
- * connection
- * ("Connection: close"), and those of HTTP/2 get GOAWAY. Requests are answered as before, and new connections taken.
+ * connection ("Connection: close"), and those of HTTP/2 get GOAWAY. Requests are answered as before, and new
+ * connections taken.
  */
 void http_server_drain(struct http_server *s);
 

@@ -7,8 +7,7 @@
  *
  *   numbers:   … 7 8 9 10 11 12 13            of a track
  *                ├──────────┤                 kept, no longer listed: fetchable for as long as RFC 8216 (6.2.2) asks
- *                           ├──────────▶      the range that playlists list: at most `window` whole ones, then the open
- * one
+ *                           ├──────────▶      what playlists list: at most `window` whole ones, then the open one
  *
  * The range ends before the first number that is missing or holed, whatever has come after it: what is advertised can
  * never be withdrawn, and a number cannot be put in later. Fill the hole, or give it up (it becomes a gap).
