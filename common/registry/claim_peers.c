@@ -7,7 +7,6 @@
 static void on_answer(void *context, const struct registry_location *l) {
 	struct claiming *c = context;
 	struct registry *r = c->registry;
-	struct record *k = l->found && !r->stopped ? record_get(r, &c->name) : NULL;
 	if (r->stopped)
 		return;
 	if (l->found)
@@ -16,16 +15,12 @@ static void on_answer(void *context, const struct registry_location *l) {
 		claim_answer(c, 0, NULL, "the name is published at another origin, and ingest.second is reject");
 		return;
 	}
-	if (k && l->state && l->epoch > k->state.epoch) {
-		k->state = *l->state;
-		k->live = false;
-	}
-	claim_locally(r, c);
+	claim_locally(r, c, l->found ? l->state : NULL);
 }
 
 void claim_by_peers(struct registry *r, struct claiming *c) {
 	if (r->role.ask && !c->held && !c->gone_epoch)
 		r->role.ask(r->role.context, &c->name, on_answer, c);
 	else
-		claim_locally(r, c);
+		claim_locally(r, c, NULL);
 }

@@ -15,7 +15,7 @@ static const char claim[] = NOW OWNER
     "local node, incarnation, address, byte, floor, ttl, channel, name = unpack(ARGV, 1, 8)\n"
     "local publisher, credential, policy = unpack(ARGV, 9, 11)\n"
     "local stall, silent, slack, nodes = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[15]\n"
-    "local state = ARGV[16]\n"
+    "local state, was_live = ARGV[16], old[4] == 'live'\n"
     "local held = redis.call('HMGET', KEYS[1], 'publisher', 'credential', 'heard', 'takeovers', 'held_until')\n"
     "local takeovers = held[4] or ''\n"
     /* For who finds the owner dead: a node's key is renewed each second, so what is left of its time tells since when
@@ -67,7 +67,7 @@ static const char claim[] = NOW OWNER
     "                       'target_ms', 'track')\n"
     /* Of a live stream the map has the media time of its newest mark: viewers are past that by what has passed since,
      * and some jitter. */
-    "if old[4] == 'live' and run[4] then\n"
+    "if was_live and run[4] then\n"
     "  run[4] = string.format('%.0f', run[4] + (now - (tonumber(held[3]) or now)) * 1000 + 250000)\n"
     "end\n"
     "for i = 1, 8 do answer[3 + i] = run[i] or '0' end\n"
@@ -81,7 +81,7 @@ static const char claim[] = NOW OWNER
 static const char progress[] = NOW OWNER
     "local node, incarnation, address, epoch, ttl, channel, name = unpack(ARGV, 1, 7)\n"
     "local there = tonumber(old[3]) or 0\n"
-    "if not mine and (there > tonumber(epoch) or (there == tonumber(epoch) and old[1] > node)) then\n"
+    "if not mine and (there > tonumber(epoch) or (there == tonumber(epoch) and (old[1] or '') > node)) then\n"
     "  return {'lost', old[3], old[1]}\n"
     "end\n"
     "redis.call('HSET', KEYS[1], 'origin', node, 'incarnation', incarnation, 'address', address, 'epoch', epoch,\n"

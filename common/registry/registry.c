@@ -110,6 +110,8 @@ static void on_tell(struct turn_task *task) {
 		list_remove(&c->node);
 		if (c->fn)
 			c->fn(c->context, &c->answer);
+		else if (c->answer.epoch) /* who asked is gone, and nobody else would ever let go of the name */
+			registry_release(r, &c->name, c->answer.epoch);
 		free(c);
 	}
 }
@@ -148,35 +150,32 @@ void claim_fought_over(const struct claiming *c) {
 	              log_str("newcomer", c->publisher));
 }
 
-void claim_locally(struct registry *r, struct claiming *c) {
-	struct record *k = record_get(r, &c->name);
-	const char *why = NULL;
-	if (!k) {
-		claim_answer(c, 0, NULL, NULL);
+/* May the holder here be replaced? Else `*why` not. */
+static bool may_replace(struct record *k, const struct claiming *c, const char **why) {
+	struct takeover_question q = {.policy = c->policy,
+	                              .holder = k->publisher,
+	                              .newcomer = c->publisher,
+	                              .holder_credential = *k->credential ? k->credential : NULL,
+	                              .newcomer_credential = *c->credential ? c->credential : NULL,
+	                              .silent_ms = (uint64_t)c->silent_ms,
+	                              .stall_ms = (uint64_t)c->stall_ms,
+	                              .now_ms = worker_now_ms(c->registry->worker)};
+	enum takeover_verdict verdict = takeover_decide(&k->takeovers, &q, why);
+	if (verdict == TAKEOVER_REFUSE_FIGHT)
+		claim_fought_over(c);
+	return verdict == TAKEOVER_GRANT;
+}
+
+/* A refusal makes no record: the map would be told of it. */
+void claim_locally(struct registry *r, struct claiming *c, const struct registry_state *heard) {
+	struct record *k = record_find(r, &c->name);
+	bool elsewhere = heard && heard->epoch > (k ? k->state.epoch : 0);
+	const char *why = "no map says that its origin is gone";
+	if (c->gone_epoch || (k && k->live && !elsewhere && c->silent_ms >= 0 && !may_replace(k, c, &why))) {
+		claim_answer(c, 0, NULL, why);
 		return;
 	}
-	if (c->gone_epoch) {
-		claim_answer(c, 0, NULL, "no map says that its origin is gone");
-		return;
-	}
-	if (k->live && c->silent_ms >= 0) {
-		struct takeover_question q = {.policy = c->policy,
-		                              .holder = k->publisher,
-		                              .newcomer = c->publisher,
-		                              .holder_credential = *k->credential ? k->credential : NULL,
-		                              .newcomer_credential = *c->credential ? c->credential : NULL,
-		                              .silent_ms = (uint64_t)c->silent_ms,
-		                              .stall_ms = (uint64_t)c->stall_ms,
-		                              .now_ms = worker_now_ms(r->worker)};
-		enum takeover_verdict verdict = takeover_decide(&k->takeovers, &q, &why);
-		if (verdict == TAKEOVER_REFUSE_FIGHT)
-			claim_fought_over(c);
-		if (verdict != TAKEOVER_GRANT) {
-			claim_answer(c, 0, NULL, why);
-			return;
-		}
-	}
-	struct registry_state previous = k->state;
+	struct registry_state previous = elsewhere ? *heard : k ? k->state : (struct registry_state){0};
 	registry_note_epoch(r->shared, previous.epoch);
 	claim_answer(c, registry_next_epoch(r->shared, clock_wall_us()), &previous, NULL);
 }

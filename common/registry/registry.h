@@ -205,5 +205,6 @@ const struct registry_node *registry_node_at(const struct registry *r, const cha
 /* What it shares with the node's other workers. */
 struct registry_shared *registry_shared_of(const struct registry *r);
 
-/* No answer about that name comes to that context any more. */
+/* No answer about that name comes to that context any more. A claim that is granted all the same is
+ * released. */
 void registry_forget(struct registry *r, const struct stream_name *name, void *context);

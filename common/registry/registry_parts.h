@@ -108,8 +108,8 @@ struct record *record_find(struct registry *r, const struct stream_name *name);
 /* Out of the table, and freed. */
 void record_free(struct registry *r, struct record *k);
 
-/* Decides by what this node knows, and answers. */
-void claim_locally(struct registry *r, struct claiming *c);
+/* Decides by what this node knows, and answers. `heard`: what another one knows of the run; NULL: nothing. */
+void claim_locally(struct registry *r, struct claiming *c, const struct registry_state *heard);
 
 /* The same, after the linked nodes were asked what they know of the name's run. */
 void claim_by_peers(struct registry *r, struct claiming *c);

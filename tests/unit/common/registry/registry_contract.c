@@ -251,3 +251,19 @@ void contract_a_run_that_nobody_knows_is_over(void) {
 	wait_for_count(&node_news(1)->finished, 1);
 	cr_assert_eq(node_news(1)->run, REGISTRY_RUN_OVER);
 }
+
+static void claim_and_forget(struct registry *r, void *context) {
+	begin_claim(r, context);
+	registry_forget(r, &name, context);
+}
+
+void contract_a_grant_whose_asker_was_forgotten_holds_nothing(void) {
+	struct claiming_test gone = {.request = {.publisher = A, .stall_ms = 2000, .silent_ms = -1}};
+	struct registry_request other = {.publisher = B, .policy = TAKEOVER_REJECT, .silent_ms = 0};
+	on_node(0, claim_and_forget, &gone);
+	struct claiming_test next = ask(0, other);
+	for (int i = 0; i < WAIT_MAX_MS && !next.claim.epoch; i++)
+		next = ask(0, other); /* what was granted to nobody is let go of a moment later */
+	cr_assert_neq(next.claim.epoch, 0, "%s", next.refusal);
+	cr_assert_eq(gone.answered, 0);
+}

@@ -41,6 +41,7 @@ void contract_a_name_that_waits_is_anybodys(void);
 void contract_a_claim_for_a_gap_leaves_the_name_to_anybody(void);
 void contract_a_name_that_was_yielded_is_not_told_of(void);
 void contract_a_run_that_nobody_knows_is_over(void);
+void contract_a_grant_whose_asker_was_forgotten_holds_nothing(void);
 
 #define REGISTRY_CONTRACT_TEST(suite, open, close, behaviour)                                                          \
 	Test(suite, behaviour) {                                                                                           \
@@ -64,4 +65,5 @@ void contract_a_run_that_nobody_knows_is_over(void);
 	REGISTRY_CONTRACT_TEST(suite, open, close, a_name_that_waits_is_anybodys)                                          \
 	REGISTRY_CONTRACT_TEST(suite, open, close, a_claim_for_a_gap_leaves_the_name_to_anybody)                           \
 	REGISTRY_CONTRACT_TEST(suite, open, close, a_name_that_was_yielded_is_not_told_of)                                 \
-	REGISTRY_CONTRACT_TEST(suite, open, close, a_run_that_nobody_knows_is_over)
+	REGISTRY_CONTRACT_TEST(suite, open, close, a_run_that_nobody_knows_is_over)                                        \
+	REGISTRY_CONTRACT_TEST(suite, open, close, a_grant_whose_asker_was_forgotten_holds_nothing)

@@ -2,6 +2,7 @@
  * test_registry_redis.c: the contract against a real redis-server, and what happens when it hangs, dies and comes back
  * empty, or holds what is none of ours. Each test has a server of its own.
  */
+#include "common/base/metrics.h"
 #include "tests/unit/common/loop/support.h"
 #include "tests/unit/common/registry/redis_server.h"
 #include "tests/unit/common/registry/registry_contract.h"
@@ -118,9 +119,13 @@ Test(registry_redis, a_dead_owners_name_is_claimed_for_its_gap_once_the_map_miss
 	cr_assert(other.passed, "somebody else has had it since");
 	node_stop(0);
 	wait_for_count(&node_news(1)->listed, 1);
+	redisContext *c = server_connect();
+	server_command(c, "HSET weir:stream:live/cam1 state live"); /* as one that was killed leaves it */
+	redisFree(c);
 	struct registry_claim gap = claim_for_gap(1, epoch, 5000);
 	cr_assert_gt(gap.epoch, epoch);
 	cr_assert_eq(gap.previous.number, 7, "the run goes on");
+	cr_assert_gt(gap.previous.highest_us, 5000000 + 200000, "behind what viewers may have seen since the mark");
 	cr_assert(claim_for_gap(1, epoch, 0).passed, "once");
 	release_on(1, gap.epoch);
 	cr_assert(claim_for_gap(1, gap.epoch, 0).passed, "what is over is nobody's to fill");
