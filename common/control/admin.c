@@ -129,6 +129,8 @@ void admin_add_registry(json_t *missing, json_t *warnings, const struct registry
 	const char *why;
 	bool ever;
 	char what[200];
+	if (registry_warning(r))
+		json_array_append_new(warnings, text(registry_warning(r)));
 	if (registry_up(r, &why, &ever))
 		return;
 	snprintf(what, sizeof what, "the registry cannot be reached: %s", why);

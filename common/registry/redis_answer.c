@@ -213,6 +213,24 @@ int redis_hint_read(struct redis_hint *out, struct slice payload) {
 	return 0;
 }
 
+/* --- errors --- */
+
+bool redis_answer_has_code(const redisReply *reply, const char *code) {
+	static const char wrapped[] = "ERR Error running script";
+	char inside[40];
+	size_t size = strlen(code);
+	if (reply->type != REDIS_REPLY_ERROR)
+		return false;
+	if (strncmp(reply->str, code, size) == 0 && (reply->str[size] == ' ' || !reply->str[size]))
+		return true;
+	snprintf(inside, sizeof inside, " -%s ", code);
+	return strncmp(reply->str, wrapped, sizeof wrapped - 1) == 0 && strstr(reply->str, inside);
+}
+
+bool redis_answer_not_allowed(const redisReply *reply) {
+	return reply->type == REDIS_REPLY_ERROR && strstr(reply->str, "The user executing the script can't ");
+}
+
 const char *redis_answer_trouble(const redisReply *reply) {
 	return reply->type == REDIS_REPLY_ERROR ? reply->str : "an answer of another kind";
 }

@@ -76,5 +76,12 @@ struct redis_hint {
 /* 0 or UV_EPROTO. */
 int redis_hint_read(struct redis_hint *out, struct slice payload);
 
+/* Is it an error with that code, such as "READONLY"? Also where a script met it: Redis 7 passes it on as it is, Redis 6
+ * has it inside of a text of its own. */
+bool redis_answer_has_code(const redisReply *reply, const char *code);
+
+/* Is it the error of a script that may not do what it does? It has no code of its own. */
+bool redis_answer_not_allowed(const redisReply *reply);
+
 /* Why an answer was not taken, for the log. */
 const char *redis_answer_trouble(const redisReply *reply);

@@ -75,7 +75,7 @@ static void retry_later(struct redis_client *c) {
 
 /* Told once for all of a node's connections. */
 static void tell_away(struct redis_client *c) {
-	if (keeps_map(c) && !c->told && !atomic_exchange(c->options.away, true))
+	if (keeps_map(c) && !c->told && atomic_fetch_add(c->options.away, 1) == 0)
 		log_warn("redis cannot be used; it is tried again, and what runs goes on",
 		         log_str("redis", *c->place ? c->place : NULL), log_str("connection", what(c)),
 		         log_str("reason", c->why));
@@ -164,15 +164,16 @@ void redis_forget(struct redis_client *c, void *context) {
 
 /* --- answers --- */
 
-/* Errors that say that this server, or this login, is not the one to talk to now. */
+/* Errors that say that this server, or this login, is not the one to talk to now. One that reads but does not write
+ * (too few replicas, a disk or a memory that is full) forgets what it is not told, and would soon say of what lives
+ * that it is not there. */
 static bool is_fatal(const redisReply *reply) {
-	static const char *const codes[] = {"NOSCRIPT", "READONLY", "NOAUTH", "LOADING", "MASTERDOWN", "MOVED", "NOPERM"};
-	if (reply->type != REDIS_REPLY_ERROR)
-		return false;
+	static const char *const codes[] = {"NOSCRIPT", "READONLY", "NOREPLICAS", "MISCONF", "OOM",
+	                                    "NOAUTH",   "LOADING",  "MASTERDOWN", "MOVED",   "NOPERM"};
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-		if (strncmp(reply->str, codes[i], strlen(codes[i])) == 0)
+		if (redis_answer_has_code(reply, codes[i]))
 			return true;
-	return false;
+	return redis_answer_not_allowed(reply);
 }
 
 static bool is_text(const redisReply *reply, const char *text) {
@@ -187,9 +188,10 @@ static bool is_message(const redisReply *reply) {
 
 /* What it means for the user, where Redis does not say which key it is about. */
 static void fail_by_answer(struct redis_client *c, const redisReply *reply) {
-	const char *key = strncmp(reply->str, "NOAUTH", 6) == 0   ? c->options.password_key
-	                  : strncmp(reply->str, "NOPERM", 6) == 0 ? c->options.user_key
-	                                                          : NULL;
+	bool allowed = !redis_answer_has_code(reply, "NOPERM") && !redis_answer_not_allowed(reply);
+	const char *key = redis_answer_has_code(reply, "NOAUTH") ? c->options.password_key
+	                  : allowed                              ? NULL
+	                                                         : c->options.user_key;
 	char why[sizeof c->why];
 	snprintf(why, sizeof why, "%s%s%s", key ? key : "", key ? ": " : "", reply->str);
 	redis_fail(c, why);
@@ -208,6 +210,8 @@ static void take_answer(struct redis_client *c, const redisReply *reply) {
 	bool fatal = is_fatal(reply);
 	if (reply->type == REDIS_REPLY_ERROR)
 		metric_inc(M_REGISTRY_ERRORS);
+	else if (c->phase == REDIS_UP)
+		c->backoff_ms = FIRST_BACKOFF_MS;
 	if (fatal)
 		fail_by_answer(c, reply);
 	struct call *k = list_entry(c->calls.next, struct call, node);
@@ -242,11 +246,10 @@ void redis_greeted(struct redis_client *c) {
 	if (c->failing)
 		return;
 	c->phase = REDIS_UP;
-	if (keeps_map(c) && c->told && atomic_exchange(c->options.away, false))
+	if (keeps_map(c) && c->told && atomic_fetch_sub(c->options.away, 1) == 1)
 		log_info("redis can be used again", log_str("redis", c->place));
 	c->ever = c->tried = true;
 	c->told = false;
-	c->backoff_ms = FIRST_BACKOFF_MS;
 	if (keeps_map(c))
 		metric_inc(M_REGISTRY_UP);
 	c->ops->on_up(c->context);
@@ -255,6 +258,15 @@ void redis_greeted(struct redis_client *c) {
 static void on_pong(void *context, const redisReply *reply) {
 	if (reply && reply->type == REDIS_REPLY_ERROR)
 		redis_fail(context, reply->str);
+}
+
+/* What one connection was refused, one that only reads does not notice: when another one of the node's cannot use Redis
+ * any more, this one tries whether it still can. */
+static void doubt(struct redis_client *c) {
+	int away = c->options.trial_key ? atomic_load(c->options.away) : 0;
+	if (away > c->seen_away && c->phase == REDIS_UP)
+		redis_try(c, on_pong);
+	c->seen_away = away;
 }
 
 static void on_tick(struct timer *t) {
@@ -269,6 +281,7 @@ static void on_tick(struct timer *t) {
 	} else if (now - c->sent_ms >= PING_AFTER_MS) {
 		redis_call(c, 1, (const char *[]){"PING"}, on_pong, c);
 	}
+	doubt(c);
 	if (!c->failing && timer_start(&c->tick, TICK_MS))
 		redis_fail(c, "out of memory");
 }

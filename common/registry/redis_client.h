@@ -5,11 +5,13 @@
  *   phase     | what happens                                         | leaves by
  *   DOWN      | waits, with a jittered backoff                        | the timer
  *   FINDING   | asks where the server is                              | redis_client_found: OPENING or DOWN
- *   OPENING   | connects, logs in, loads the scripts or subscribes   | the last answer: UP; trouble: DOWN
+ *   OPENING   | connects, logs in, loads the scripts and tries one,  | the last answer: UP; trouble: DOWN
+ *             | or subscribes                                        |
  *   UP        | takes commands; a ping goes when nothing else does   | an answer that does not come, an error: DOWN
  *   STOPPED   | for ever                                             |
  *
- * An answer that does not come within the time-out ends the connection: what was sent may yet be carried out.
+ * An answer that does not come within the time-out ends the connection: what was sent may yet be carried out. So does
+ * an error that says that this server, or this login, is of no use now.
  */
 #pragma once
 
@@ -44,10 +46,12 @@ struct redis_client_options {
 	int64_t db;
 	uint64_t timeout_ms;
 	const char *const *scripts; /* loaded before it is up; NULL-terminated; NULL: none */
-	const char *channel;        /* a subscriber's; NULL: it takes commands */
-	/* It keeps the map: it must be a master and no Redis Cluster, and what happens to it is logged and counted. Set
-	 * once it was told that it cannot be used; shared by a node's clients. NULL: it is a Sentinel. */
-	_Atomic bool *away;
+	/* The last script is run on that key, with that channel, before it is up; NULL: none is. */
+	const char *trial_key, *trial_channel;
+	const char *channel; /* a subscriber's; NULL: it takes commands */
+	/* It keeps the map: it must be a master and no Redis Cluster, and what happens to it is logged and counted. How
+	 * many of a node's clients, which share this, cannot use it. NULL: it is a Sentinel. */
+	_Atomic int *away;
 };
 
 struct redis_client {
@@ -60,6 +64,7 @@ struct redis_client {
 	enum { REDIS_DOWN, REDIS_FINDING, REDIS_OPENING, REDIS_UP, REDIS_STOPPED } phase;
 	bool ever, tried; /* it was up once; it was up once, or an attempt failed */
 	bool told, failing;
+	int seen_away; /* what options.away was when it was looked at last */
 	redisReader *reader;
 	struct redis_answer_limit limit;
 	struct list calls; /* that wait for an answer, oldest first */

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <uv.h>
 
 static bool is_error(const redisReply *reply) {
 	return reply->type == REDIS_REPLY_ERROR;
@@ -101,6 +102,14 @@ static int load_scripts(struct redis_client *c) {
 	return err;
 }
 
+int redis_try(struct redis_client *c, redis_reply_fn fn) {
+	size_t last = 0;
+	while (c->options.scripts[last + 1])
+		last++;
+	return redis_call(
+	    c, 5, (const char *[]){"EVALSHA", c->sha[last], "1", c->options.trial_key, c->options.trial_channel}, fn, c);
+}
+
 static void on_last(void *context, const redisReply *reply) {
 	if (!reply)
 		return;
@@ -108,6 +117,18 @@ static void on_last(void *context, const redisReply *reply) {
 		redis_fail(context, reply->str);
 	else
 		redis_greeted(context);
+}
+
+/* Now the scripts' names are known. */
+static void on_ready_to_try(void *context, const redisReply *reply) {
+	struct redis_client *c = context;
+	if (!reply || is_error(reply) || c->failing) {
+		on_done(c, reply);
+		return;
+	}
+	int err = redis_try(c, on_last);
+	if (err)
+		redis_fail(c, uv_strerror(err));
 }
 
 int redis_greet(struct redis_client *c) {
@@ -124,5 +145,5 @@ int redis_greet(struct redis_client *c) {
 	if (err)
 		return err;
 	return o->channel ? redis_call(c, 2, (const char *[]){"SUBSCRIBE", o->channel}, on_last, c)
-	                  : redis_call(c, 1, (const char *[]){"PING"}, on_last, c);
+	                  : redis_call(c, 1, (const char *[]){"PING"}, o->trial_key ? on_ready_to_try : on_last, c);
 }

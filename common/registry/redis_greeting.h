@@ -10,6 +10,9 @@
  */
 int redis_greet(struct redis_client *c);
 
+/* Runs the trial: `fn` hears whether all that the scripts do is allowed, and taken. 0 or a libuv code. */
+int redis_try(struct redis_client *c, redis_reply_fn fn);
+
 /* The connection can be used. */
 void redis_greeted(struct redis_client *c);
 

@@ -111,9 +111,11 @@ static const char finish[] = OWNER "local epoch, channel, name, nodes = unpack(A
                                    "redis.call('PUBLISH', channel, 'stream ' .. name .. ' 0 ' .. ARGV[1])\n"
                                    "return 1\n";
 
+/* Of two processes with one id the younger one is the node: the other may be dead. */
 static const char node[] =
     NOW "local id, incarnation, ttl, channel, nodes, again = unpack(ARGV, 1, 6)\n"
-        "local before = " KNOWN "redis.call('HSET', KEYS[1], 'incarnation', incarnation, unpack(ARGV, 7))\n"
+        "local before = " KNOWN "if (tonumber(before[1] or 0) or 0) > tonumber(incarnation) then return before[1] end\n"
+        "redis.call('HSET', KEYS[1], 'incarnation', incarnation, unpack(ARGV, 7))\n"
         "redis.call('EXPIRE', KEYS[1], ttl)\n"
         "local new = redis.call('ZADD', nodes, t[1] + ttl, id) == 1\n"
         "redis.call('ZREMRANGEBYSCORE', nodes, '-inf', t[1] - 3600)\n"
@@ -159,4 +161,20 @@ static const char nodes[] =
         "end\n"
         "return list\n";
 
-const char *const redis_scripts[] = {claim, progress, release, finish, node, leave, nodes, NULL};
+static const char trial[] = "local key, channel = KEYS[1], ARGV[1]\n"
+                            "redis.call('TIME')\n"
+                            "redis.call('DEL', key)\n"
+                            "redis.call('HSET', key, 'tried', 1)\n"
+                            "redis.call('HGET', key, 'tried')\n"
+                            "redis.call('HMGET', key, 'tried')\n"
+                            "redis.call('EXPIRE', key, 1)\n"
+                            "redis.call('PTTL', key)\n"
+                            "redis.call('DEL', key)\n"
+                            "redis.call('ZADD', key, 1, 'tried')\n"
+                            "redis.call('ZRANGEBYSCORE', key, 1, 1)\n"
+                            "redis.call('ZREMRANGEBYSCORE', key, 0, 0)\n"
+                            "redis.call('ZREM', key, 'tried')\n"
+                            "redis.call('PUBLISH', channel .. ':trial', '')\n" /* nobody listens there */
+                            "return 'ok'\n";
+
+const char *const redis_scripts[] = {claim, progress, release, finish, node, leave, nodes, trial, NULL};

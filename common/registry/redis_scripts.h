@@ -11,7 +11,9 @@
  * PREFIXnodes (sorted set): ids by the second in which they expire
  * PREFIXnodes:listed (hash, TTL): the whole list as SCRIPT_NODES answers it, and when (ms) it was made: it is given to
  *     all who ask within REDIS_LISTED_MS
- * PREFIXchanges (channel): "stream NAME EPOCH ORIGIN" (epoch 0: gone), "node ID"
+ * PREFIXtrial: there only while SCRIPT_TRIAL runs
+ * PREFIXchanges (channel; with a database other than 0 PREFIXchanges:NUMBER, for Redis's channels are the server's):
+ *     "stream NAME EPOCH ORIGIN" (epoch 0: gone), "node ID"
  */
 #pragma once
 
@@ -29,7 +31,8 @@ enum redis_script {
 	/* Key: the stream, of which the asking node holds a copy. → 0: a newer epoch is there; 1: the run is over; 2:
 	 * its owner is there. */
 	SCRIPT_FINISH,
-	/* Key: the node. Says that it is there; if anything but its load is new, others are told. */
+	/* Key: the node. Says that it is there; if anything but its load is new, others are told. → nothing; or the
+	 * incarnation of a younger process of that node, which keeps the key. */
 	SCRIPT_NODE,
 	/* Key: the node. It goes. */
 	SCRIPT_LEAVE,
@@ -37,6 +40,9 @@ enum redis_script {
 	 * region, zone, version, state, incarnation, capacity, busy, sent_bits; in one text, each ended by a NUL. Of all:
 	 * as it was at most REDIS_LISTED_MS ago. */
 	SCRIPT_NODES,
+	/* Key: PREFIXtrial; and the channel. Runs each command that the others run, writes among them, and leaves nothing
+	 * behind: its error is what another one would meet. The last one. */
+	SCRIPT_TRIAL,
 };
 
 /* NULL-terminated, in that order. */

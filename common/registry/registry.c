@@ -19,7 +19,7 @@ void registry_shared_init(struct registry_shared *s, const struct config *config
 	s->role = role;
 	s->incarnation = incarnation;
 	snprintf(s->node, sizeof s->node, "%s", node);
-	atomic_init(&s->redis_away, false);
+	atomic_init(&s->redis_away, 0);
 	atomic_init(&s->highest_epoch, 0);
 	atomic_init(&s->draining, false);
 	atomic_init(&s->unusable_told, false);
@@ -392,6 +392,10 @@ void registry_forget(struct registry *r, const struct stream_name *name, void *c
 
 bool registry_up(const struct registry *r, const char **why, bool *ever) {
 	return r->backend->up(r, why, ever);
+}
+
+const char *registry_warning(const struct registry *r) {
+	return r->backend->warning ? r->backend->warning(r) : NULL;
 }
 
 struct registry_shared *registry_shared_of(const struct registry *r) {

@@ -86,7 +86,7 @@ struct registry_shared {
 	char node[160];
 	const char *role;
 	uint64_t incarnation;           /* of this process */
-	_Atomic bool redis_away;        /* it was told */
+	_Atomic int redis_away;         /* connections to it that are known to be of no use */
 	_Atomic uint64_t highest_epoch; /* of all that this node gave, saw or learned */
 	_Atomic bool draining;
 	/* Set before workers start, called once, on any of them: the map is one that can never be used, which was logged.
@@ -195,6 +195,10 @@ void registry_hint(struct registry *r, const struct stream_name *name);
 
 /* True: the map can be reached. Else `*why`, valid until the next turn, and in `*ever` whether it could be once. */
 bool registry_up(const struct registry *r, const char **why, bool *ever);
+
+/* The map can be reached, but something is wrong with this node in it: what, valid until the next turn. NULL: nothing,
+ * or this worker does not know. */
+const char *registry_warning(const struct registry *r);
 
 /* The nodes that the map listed last, also while it is away; none with the static registry. */
 void registry_each_node(const struct registry *r, registry_node_fn fn, void *context);

@@ -75,6 +75,8 @@ struct registry_backend {
 	/* What this node says of itself has changed. May be NULL. */
 	void (*announce)(struct registry *);
 	bool (*up)(const struct registry *, const char **why, bool *ever);
+	/* What registry_warning says. May be NULL. */
+	const char *(*warning)(const struct registry *);
 	void (*stop)(struct registry *);
 	void (*free)(struct registry *);
 };

@@ -308,6 +308,12 @@ static bool is_up(const struct registry *r, const char **why, bool *ever) {
 	return redis_client_up(&s->commands);
 }
 
+static const char *warning(const struct registry *r) {
+	return ((const struct registry_redis *)r)->younger
+	           ? "another process has this node's node.id, and the map has that one"
+	           : NULL;
+}
+
 /* --- life --- */
 
 int registry_redis_start(struct registry *r) {
@@ -320,11 +326,14 @@ int registry_redis_start(struct registry *r) {
 	                                       .db = c->registry_redis_db,
 	                                       .timeout_ms = (uint64_t)c->registry_timeout,
 	                                       .scripts = redis_scripts,
+	                                       .trial_key = s->trial_key,
+	                                       .trial_channel = s->channel,
 	                                       .away = &r->shared->redis_away};
 	int err = c->registry_sentinels.count ? redis_sentinels_init(&s->sentinels, r->worker, c, on_switch, s) : 0;
 	if (!err)
 		err = redis_client_init(&s->commands, r->worker, &options, &commands_ops, s);
 	options.scripts = NULL;
+	options.trial_key = NULL;
 	options.channel = s->channel;
 	if (!err && r->worker->index == 0)
 		err = redis_client_init(&s->hints, r->worker, &options, &redis_hints_ops, s);
@@ -360,6 +369,7 @@ static const struct registry_backend backend = {.claim = on_claim,
                                                 .locate = on_locate,
                                                 .announce = redis_nodes_announce,
                                                 .up = is_up,
+                                                .warning = warning,
                                                 .stop = on_stop,
                                                 .free = on_free};
 
@@ -367,10 +377,15 @@ int registry_redis_new(struct registry **out, struct worker *w, struct registry_
 	struct registry_redis *s = calloc(1, sizeof *s);
 	if (!s)
 		return UV_ENOMEM;
-	const char *prefix = config_node(shared->config)->registry_redis_prefix;
+	const struct config_node *c = config_node(shared->config);
 	s->base.backend = &backend;
-	snprintf(s->prefix, sizeof s->prefix, "%s", prefix);
-	snprintf(s->channel, sizeof s->channel, "%schanges", s->prefix);
+	snprintf(s->prefix, sizeof s->prefix, "%s", c->registry_redis_prefix);
+	snprintf(s->trial_key, sizeof s->trial_key, "%strial", s->prefix);
+	/* A channel is the server's, not a database's: other databases hold other clusters. */
+	if (c->registry_redis_db)
+		snprintf(s->channel, sizeof s->channel, "%schanges:%" PRId64, s->prefix, c->registry_redis_db);
+	else
+		snprintf(s->channel, sizeof s->channel, "%schanges", s->prefix);
 	snprintf(s->incarnation, sizeof s->incarnation, "%" PRIu64, shared->incarnation);
 	redis_nodes_init(s, w);
 	redis_tell_init(s, w);

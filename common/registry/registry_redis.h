@@ -24,7 +24,7 @@ struct registry_redis {
 	struct registry base;                /* first */
 	struct redis_client commands, hints; /* hints: worker 0's alone */
 	struct redis_sentinels sentinels;    /* if the configuration names some */
-	char prefix[64], channel[80], incarnation[NUMBER_SIZE];
+	char prefix[64], channel[96], trial_key[80], incarnation[NUMBER_SIZE];
 	char address[NODE_ADDRESS_SIZE]; /* of this node's relay, as others reach it */
 
 	/* registry_redis_tell.c's own. */
@@ -38,6 +38,7 @@ struct registry_redis {
 	struct timer announce; /* that this node is there */
 	bool announced;        /* Redis took it once */
 	bool refused;          /* the announcement, by Redis */
+	bool younger;          /* another process of that id has the key */
 	int64_t sent_bytes;    /* M_SOCKET_SENT when it was announced last */
 	uint64_t sent_ms;
 

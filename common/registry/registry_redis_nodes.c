@@ -62,13 +62,17 @@ static struct registry_load load_now(struct registry_redis *s) {
 /* Others do not find this node while it is so: told once. */
 static void on_announced(void *context, const redisReply *reply) {
 	struct registry_redis *s = context;
-	bool refused = reply && reply->type == REDIS_REPLY_ERROR;
-	if (refused && !s->refused)
-		log_error("redis does not take that this node is there", log_str("reason", reply->str));
 	if (!reply)
 		return;
+	bool refused = reply->type == REDIS_REPLY_ERROR, younger = reply->type == REDIS_REPLY_STRING;
+	if (refused && !s->refused)
+		log_error("redis does not take that this node is there", log_str("reason", reply->str));
+	if (younger && !s->younger)
+		log_error("another process has this node's node.id: the map has that one, and not this",
+		          log_str("node", s->base.shared->node));
 	s->refused = refused;
-	s->announced = s->announced || !refused;
+	s->younger = younger;
+	s->announced = s->announced || !(refused || younger);
 }
 
 void redis_nodes_announce(struct registry *r) {
@@ -116,6 +120,7 @@ void redis_nodes_up(struct registry_redis *s) {
 }
 
 void redis_nodes_down(struct registry_redis *s) {
+	s->younger = false;
 	timer_stop(&s->announce);
 	redis_list_down(s);
 }

@@ -7,6 +7,7 @@ import pytest
 import rtmp
 import web
 from process import SLOW, wait_until
+from redis import Redis
 from watcher import Watcher
 
 
@@ -99,6 +100,54 @@ def test_viewers_do_not_notice_that_redis_is_away_or_comes_back_empty(redis_clus
         print(f"the map was full {1000 * (time.monotonic() - back):.0f} ms after Redis began to start")
         viewer.keyframe_after(time.monotonic(), 10)
         assert viewer.statuses[-1]["code"] == "NetStream.Play.Start"
+
+
+def test_a_redis_that_answers_but_takes_no_writes_is_away(redis_cluster, encoder):
+    """What it knows of streams expires then, and it says of what lives that it is not there."""
+    made = redis_cluster(workers=2)
+    encoder(made.origins[0].rtmp_port)
+    encoder(made.origins[1].rtmp_port, name="cam2")
+    for name in ("live/cam1", "live/cam2"):
+        wait_until(lambda: made.stream(name).get("state") == "live", 10, "the map knows it")
+    made.redis.command("CONFIG", "SET", "min-replicas-to-write", "1")
+    for node in made.nodes():
+        wait_until(lambda: node.metric("weir_registry_connections") <= 1, 5, "both workers let go: the subscription stays")
+    made.redis.stop()
+    made.redis.options = ("--min-replicas-to-write", "1")
+    made.redis.start()
+    assert made.stream() == {}
+    for edge in made.edges:
+        wait_until(lambda: edge.metric("weir_registry_connections") == 1, 5, "the subscription is back")
+        for name in ("live/cam1", "live/cam2"):
+            assert media.codecs(edge.flv(name)) == {"h264", "aac"}, "the linked origins know it"
+    for node in made.nodes():
+        answer = web.request(node.http_port, "/readyz")
+        assert answer.status == 200 and "NOREPLICAS" in answer.json()["warnings"][0]
+        assert len(node.log_lines("redis cannot be used")) == 1, "told once"
+        assert not node.log_lines("redis can be used again") and not node.log_lines("did not take")
+    made.redis.command("CONFIG", "SET", "min-replicas-to-write", "0")
+    wait_until(lambda: made.stream().get("origin") == "origin1" and made.stream("live/cam2").get("origin") == "origin2", 5,
+               "the map is filled again")
+
+
+def test_two_processes_with_one_node_id_are_told(nodes, children):
+    redis = Redis(children).start()
+    settings = {"registry.backend": "redis", "registry.redis": redis.address, "node.id": "twin"}
+    older = nodes("origin", settings, name="older").start()
+    wait_until(lambda: redis.hash("weir:node:twin"), 5, "it is there")
+    before = redis.hash("weir:node:twin")["incarnation"]
+    younger = nodes("origin", settings, name="younger").start()
+    older.wait_log("another process has this node's node.id.*node=twin", 5)
+    after = redis.hash("weir:node:twin")["incarnation"]
+    assert int(after) > int(before)
+    assert any("node.id" in warning for warning in web.request(older.http_port, "/readyz").json()["warnings"])
+    assert not web.request(younger.http_port, "/readyz").json().get("warnings")
+    commands = older.metric("weir_registry_commands_total")
+    wait_until(lambda: older.metric("weir_registry_commands_total") > commands + 2, 10, "it has said again that it is there")
+    assert redis.hash("weir:node:twin")["incarnation"] == after
+    assert len(older.log_lines("another process has")) == 1
+    younger.terminate()
+    wait_until(lambda: redis.hash("weir:node:twin").get("incarnation") == before, 5, "the name is the older one's again")
 
 
 def test_nodes_list_each_other_with_their_load(redis_cluster, encoder):

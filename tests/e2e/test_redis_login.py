@@ -1,8 +1,11 @@
 """Who may use Redis, what is in it, and which Redis is none for us."""
 import re
 import subprocess
+import time
 
 import media
+import pytest
+import web
 from process import wait_until
 from redis import Redis
 from weir import ROOT, Node, free_port, node_environment
@@ -16,6 +19,8 @@ def test_the_docs_list_every_command_of_the_scripts():
     scripts = (ROOT / "common/registry/redis_scripts.c").read_text()
     commands = {f"+{name.lower()}" for name in re.findall(r"redis\.call\('(\w+)'", scripts)}
     assert commands and commands - set(RULES) == set()
+    trial = re.search(r"char trial\[\] =(.*?);\n\n", scripts, re.S).group(1)
+    assert {f"+{name.lower()}" for name in re.findall(r"redis\.call\('(\w+)'", trial)} == commands, "the trial tries each"
 
 
 def acl_user(redis, rules):
@@ -63,14 +68,44 @@ def test_what_is_wrong_with_the_login_is_told_in_one_line(redis_trouble, childre
     assert "out of range" in redis_trouble({**server, "registry.redis_password": "s3cret", "registry.redis_db": 9999})
 
 
-def test_an_announcement_that_redis_refuses_is_told(nodes, children):
+@pytest.mark.parametrize("right", ["+evalsha", "+zadd", "&w:*"])
+def test_a_right_that_is_missing_is_told_once_and_the_node_is_not_ready(nodes, children, right):
     redis = Redis(children).start()
-    acl_user(redis, [*RULES, "-zadd"])
-    node = nodes("origin", {"registry.backend": "redis", "registry.redis": redis.address, **LOGIN}).start()
-    node.wait_log("redis does not take that this node is there.*can't run this command", 5)
+    acl_user(redis, [rule for rule in RULES if rule != right])
+    node = nodes("origin", {"registry.backend": "redis", "registry.redis": redis.address, **LOGIN})
+    node.is_ready = lambda: "redis cannot be used" in node.log_text()
+    node.start()
+
+    def refused():
+        entries = [dict(zip(entry[::2], entry[1::2])) for entry in redis.command("ACL", "LOG")]
+        return sum(entry["count"] for entry in entries)
+
+    begin, first = time.monotonic(), refused()
+    wait_until(lambda: refused() >= first + 14, 20, "it has tried again")
+    assert time.monotonic() - begin > 0.7, "less and less often"
+    answer = web.request(node.http_port, "/readyz")
+    assert answer.status == 503 and "registry.redis_user" in answer.json()["missing"][0]
     acl_user(redis, RULES)
     wait_until(lambda: redis.hash("w:node:origin"), 5, "it is there now")
-    assert len(node.log_lines("redis does not take that this node is there")) == 1
+    node.wait_log("redis can be used again", 5)
+    assert len(node.log_lines("redis cannot be used")) == len(node.log_lines("redis can be used again")) == 1
+
+
+def test_two_clusters_share_a_redis_by_their_databases(redis_cluster, nodes, children, encoder):
+    """Channels know no databases: what one publishes of a name is none of the other's business."""
+    redis = Redis(children).start()
+    made = redis_cluster(redis=redis, origins=1, edges=1)
+    source = encoder(made.origins[0].rtmp_port)
+    wait_until(lambda: int(made.stream().get("track", "0")) > 1, 10, "the stream is in the map")
+    other = nodes("origin", {"registry.backend": "redis", "registry.redis": redis.address, "registry.redis_db": 1},
+                  name="staging").start()
+    wait_until(lambda: redis.command("PUBSUB", "NUMSUB", "weir:changes:1") == ["weir:changes:1", 1], 5, "it listens")
+    encoder(other.rtmp_port)
+    wait_until(lambda: other.api("streams")["streams"], 10, "the other cluster has a stream of that name")
+    number = int(made.stream()["number"])
+    wait_until(lambda: int(made.stream()["number"]) > number + 1, 10, "the first one goes on")
+    assert not made.origins[0].log_lines("another origin has the stream")
+    assert source.answers == ["NetStream.Publish.Start"]
 
 
 def test_two_clusters_share_a_redis_by_their_prefixes(redis_cluster, children, encoder):

@@ -27,6 +27,28 @@ Test(redis_answer, the_reader_reads_as_hiredis_does) {
 	freeReplyObject(reply);
 }
 
+/* The text of an error. */
+static redisReply error_of(char *text) {
+	return (redisReply){.type = REDIS_REPLY_ERROR, .str = text, .len = strlen(text)};
+}
+
+Test(redis_answer, an_errors_code_is_found_where_a_script_met_it_too) {
+	char plain[] = "READONLY You can't write against a read only replica.", bare[] = "NOAUTH", longer[] = "OOMPH no",
+	     seven[] = "NOREPLICAS Not enough good replicas to write. script: 4fe0, on @user_script:3.",
+	     six[] =
+	         "ERR Error running script (call to f_4fe0): @user_script:3: @user_script: 3: -READONLY You can't write "
+	         "against a read only replica.",
+	     other[] = "ERR wrong -OOM number", text[] = "OOM";
+	cr_assert(redis_answer_has_code(&(redisReply[]){error_of(plain)}[0], "READONLY"));
+	cr_assert(redis_answer_has_code(&(redisReply[]){error_of(bare)}[0], "NOAUTH"));
+	cr_assert(redis_answer_has_code(&(redisReply[]){error_of(seven)}[0], "NOREPLICAS"));
+	cr_assert(redis_answer_has_code(&(redisReply[]){error_of(six)}[0], "READONLY"));
+	cr_assert_not(redis_answer_has_code(&(redisReply[]){error_of(six)}[0], "OOM"));
+	cr_assert_not(redis_answer_has_code(&(redisReply[]){error_of(longer)}[0], "OOM"));
+	cr_assert_not(redis_answer_has_code(&(redisReply[]){error_of(other)}[0], "OOM"));
+	cr_assert_not(redis_answer_has_code(&(redisReply){.type = REDIS_REPLY_STRING, .str = text, .len = 3}, "OOM"));
+}
+
 Test(redis_answer, an_array_that_states_too_many_answers_is_refused) {
 	char text[64];
 	void *reply = NULL;

@@ -134,10 +134,45 @@ Test(redis_nodes, nodes_that_find_the_map_empty_do_not_tell_each_other_one_by_on
 	for (int i = 0; i < WAIT_MAX_MS && server_number("ZCARD weir:nodes") != NODES; i++)
 		pause_ms(1);
 	cr_assert_eq(server_number("ZCARD weir:nodes"), NODES);
-	cr_assert_eq(server_calls("publish"), 0);
+	cr_assert_eq(server_calls("publish"), NODES, "each tried once whether it may, and told nobody");
 	node_restart(1);
-	for (int i = 0; i < WAIT_MAX_MS && !server_calls("publish"); i++)
+	for (int i = 0; i < WAIT_MAX_MS && server_calls("publish") <= NODES + 1; i++)
 		pause_ms(1);
-	cr_assert_gt(server_calls("publish"), 0, "one that has just come says so");
+	cr_assert_gt(server_calls("publish"), NODES + 1, "one that has just come says so");
+	redis_nodes_close();
+}
+
+static void warned(struct registry *r, void *context) {
+	*(bool *)context = registry_warning(r) != NULL;
+}
+
+static void wait_for_warning(int node, bool want) {
+	bool is = !want;
+	for (int i = 0; i < WAIT_MAX_MS && is != want; i++) {
+		on_node(node, warned, &is);
+		if (is != want)
+			pause_ms(1);
+	}
+	cr_assert_eq(is, want);
+}
+
+Test(redis_nodes, of_two_processes_with_one_id_the_map_has_the_younger) {
+	redis_nodes_open();
+	redisContext *c = server_connect();
+	uint64_t own = sight_of(0, "node0").incarnation;
+	server_command(c, "HSET weir:node:node0 incarnation 1");
+	for (int i = 0; i < WAIT_MAX_MS && server_number("HSTRLEN weir:node:node0 incarnation") == 1; i++)
+		pause_ms(1);
+	cr_assert_gt(server_number("HSTRLEN weir:node:node0 incarnation"), 1, "an older one is replaced");
+	wait_for_warning(0, false);
+	server_command(c, "HSET weir:node:node0 incarnation 99999999");
+	wait_for_warning(0, true);
+	cr_assert_eq(server_number("HSTRLEN weir:node:node0 incarnation"), 8, "the younger one's is not touched");
+	server_command(c, "DEL weir:node:node0");
+	wait_for_warning(0, false);
+	for (int i = 0; i < WAIT_MAX_MS && sight_of(1, "node0").incarnation != own; i++)
+		pause_ms(1);
+	cr_assert_eq(sight_of(1, "node0").incarnation, own, "when that is gone, it is in the map again");
+	redisFree(c);
 	redis_nodes_close();
 }

@@ -218,6 +218,51 @@ Test(registry_redis, locate_goes_to_the_linked_nodes_while_redis_is_away) {
 	node_stop(1);
 }
 
+Test(registry_redis, a_claim_that_was_refused_without_redis_leaves_nothing_to_tell) {
+	redis_nodes_open();
+	server_stop();
+	wait_until_up(0, false);
+	cr_assert_eq(claim_for_gap(0, 5, 0).epoch, 0, "nobody can say that its origin is gone");
+	int64_t errors = metric_value(M_REGISTRY_ERRORS);
+	server_start();
+	wait_until_up(0, true);
+	cr_assert_not(locate_on(0).found); /* asked behind all that was told when it was back */
+	cr_assert_eq(metric_value(M_REGISTRY_ERRORS), errors, "redis was told of a stream without an epoch");
+	redis_nodes_close();
+}
+
+static void find_linked(void *context, const struct stream_name *wanted, registry_locate_fn answer,
+                        void *answer_context) {
+	(void)context;
+	(void)wanted;
+	answer(answer_context, &(struct registry_location){.found = true, .epoch = 12});
+}
+
+/* It reads as before, and what it knew of streams goes: their keys are removed here as they would expire. */
+Test(registry_redis, a_redis_that_takes_no_writes_is_away) {
+	node_set_ask(1, find_linked);
+	redis_nodes_open();
+	redisContext *c = server_connect();
+	claim_on(0);
+	server_command(c, "DEL weir:stream:live/cam1");
+	server_command(c, "CONFIG SET min-replicas-to-write 1");
+	wait_until_up(0, false);
+	wait_until_up(1, false);
+	long long before = server_calls("role");
+	for (int i = 0; i < WAIT_MAX_MS && server_calls("role") < before + 6; i++) {
+		cr_assert_eq(locate_on(1).epoch, 12, "the linked nodes know it");
+		pause_ms(5);
+	}
+	cr_assert_geq(server_calls("role"), before + 6, "it is tried again");
+	wait_until_up(1, false);
+	server_command(c, "CONFIG SET min-replicas-to-write 0");
+	wait_until_up(0, true);
+	wait_until_up(1, true);
+	node_set_ask(1, NULL);
+	redisFree(c);
+	redis_nodes_close();
+}
+
 Test(registry_redis, foreign_content_is_no_answer) {
 	redis_nodes_open();
 	redisContext *c = server_connect();
