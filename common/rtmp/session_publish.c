@@ -102,9 +102,24 @@ void rtmp_publish_end(struct rtmp_session *s, const char *why) {
 
 /* --- messages → samples --- */
 
+enum { UNUSED_MOST = 4096 };
+
+/* A frame keeps the message that it came in, which may hold much besides: other tracks of the same moment, or what
+ * nobody can read. Then it is copied out, so that what a log holds is what it counts. */
+static bool keeps_too_much(const struct sample *s) {
+	return s->block && s->block->size - s->payload.size > s->payload.size + UNUSED_MOST;
+}
+
 static void send_sample(struct rtmp_publish *p, const struct sample *sample) {
-	if (publisher_sample(&p->publisher, sample))
+	struct sample s = *sample;
+	struct bytes *copy = keeps_too_much(sample) ? bytes_copy(s.payload.data, s.payload.size) : NULL;
+	if (copy) {
+		s.block = copy;
+		s.payload = bytes_slice(copy);
+	}
+	if ((!copy && keeps_too_much(sample)) || publisher_sample(&p->publisher, &s))
 		rtmp_session_close(p->session, "out of memory", false);
+	bytes_unref(&copy);
 }
 
 static void on_media(struct rtmp_publish *p, const struct rtmp_message *m) {

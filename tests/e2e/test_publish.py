@@ -6,6 +6,7 @@ import media
 import pytest
 import rtmp
 from process import SLOW, wait_until
+from test_floods import resident
 
 
 def publisher(port, tags, name="cam1", count=20, **options):
@@ -204,3 +205,22 @@ def test_many_publishers_on_many_workers(cluster, clip_tags):
     for client in clients:
         client.close()
     made.origin.wait_metric("weir_publishers", 0)
+
+
+def test_a_log_holds_what_it_counts_however_large_the_messages_were(cluster, clip_tags):
+    """A message of two tracks: a keyframe of eight bytes, and seven megabytes of a track that was never configured."""
+    made = cluster(origin={"stream.log_bytes": "8MiB", "node.workers": 1})
+    tiny, count = b"\0\0\0\x04\x65\x88\x84\0", 40
+    junk = bytes(7 << 20)
+    body = b"\x96\x13avc1" + b"\0" + len(tiny).to_bytes(3, "big") + tiny + b"\1" + len(junk).to_bytes(3, "big") + junk
+    with rtmp.Client(made.origin.rtmp_port, chunk_size=65536, timeout=30) as client:
+        assert client.publish("cam1") == "NetStream.Publish.Start"
+        for tag in clip_tags:
+            if tag.is_config():
+                client.send_tag(tag, 0)
+        before = resident(made.origin)
+        for i in range(count):
+            client.write_message(6, 9, client.stream_id, 1000 + 33 * i, body)
+        made.origin.wait_metric("weir_frames_dropped_total", count, 30)  # the junk; so the frames are in the log
+        # A sanitizer keeps freed memory for a while.
+        assert resident(made.origin) - before < (100 << 20) + (256 << 20) * (SLOW > 2)
