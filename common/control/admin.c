@@ -8,7 +8,7 @@
 #include <string.h>
 #include <uv.h>
 
-enum question { ASK_STREAMS, ASK_STREAM, ASK_SESSIONS, ASK_NODES, ASK_READY };
+enum question { ASK_STREAM, ASK_READY }; /* about one thing; lists are listing.h's */
 
 /* A request that waits for all workers. */
 struct asking {
@@ -152,37 +152,53 @@ static void collect_ready(struct worker *w, const struct admin *a, json_t *array
 	json_decref(warnings);
 }
 
+static void dump(json_t *array, struct buffer *part) {
+	char *text = json_dumps(array, JSON_COMPACT);
+	if (text)
+		buffer_append_string(part, text);
+	free(text);
+	json_decref(array);
+}
+
 static void collect(struct worker *w, void *context, struct buffer *part) {
 	const struct asking *q = context;
 	if (!w->streams)
 		return; /* its start failed: the node is about to end */
-	struct admin *a = admin_of_worker(w);
+	const struct admin *a = admin_of_worker(w);
 	json_t *array = json_array();
-	struct stream *s;
-	switch (q->question) {
-	case ASK_STREAMS:
-		streams_each(w, add_stream, &(struct stream_walk){array, a});
-		break;
-	case ASK_STREAM:
-		s = streams_find(w, &q->name);
-		if (s)
-			json_array_append_new(array, stream_object(s, a));
-		break;
-	case ASK_SESSIONS:
-		a->providers->sessions(w, array);
-		break;
-	case ASK_NODES:
-		a->providers->nodes(w, array);
-		break;
-	case ASK_READY:
+	struct stream *s = q->question == ASK_STREAM ? streams_find(w, &q->name) : NULL;
+	if (s)
+		json_array_append_new(array, stream_object(s, a));
+	if (q->question == ASK_READY)
 		collect_ready(w, a, array);
-		break;
-	}
-	char *dump = json_dumps(array, JSON_COMPACT);
-	if (dump)
-		buffer_append_string(part, dump);
-	free(dump);
-	json_decref(array);
+	dump(array, part);
+}
+
+static void collect_streams(struct worker *w, void *context, struct buffer *part) {
+	(void)context;
+	if (!w->streams)
+		return;
+	json_t *array = json_array();
+	streams_each(w, add_stream, &(struct stream_walk){array, admin_of_worker(w)});
+	dump(array, part);
+}
+
+static void collect_sessions(struct worker *w, void *context, struct buffer *part) {
+	(void)context;
+	if (!w->streams)
+		return;
+	json_t *array = json_array();
+	admin_of_worker(w)->providers->sessions(w, array);
+	dump(array, part);
+}
+
+static void collect_nodes(struct worker *w, void *context, struct buffer *part) {
+	(void)context;
+	if (!w->streams)
+		return;
+	json_t *array = json_array();
+	admin_of_worker(w)->providers->nodes(w, array);
+	dump(array, part);
 }
 
 /* --- answers --- */
@@ -200,36 +216,82 @@ void admin_respond(struct http_exchange *x, int status, json_t *o) {
 	http_respond(x, dump ? status : 500, "application/json", "Cache-Control: no-store\r\n", body);
 }
 
-/* Several workers speak of the same thing, a node that each has a link to: it is told once. */
-static bool same(const json_t *a, const json_t *b) {
-	const char *ida = json_string_value(json_object_get(a, "id")), *idb = json_string_value(json_object_get(b, "id"));
-	if (ida && idb && *ida)
-		return strcmp(ida, idb) == 0;
-	return json_equal(a, b);
-}
-
-static bool contains(const json_t *array, const json_t *value) {
-	size_t i;
-	json_t *other;
-	json_array_foreach(array, i, other) {
-		if (same(other, value))
-			return true;
-	}
-	return false;
-}
-
-static json_t *join(const struct slice *parts, size_t count, bool distinct) {
+/* What the workers said, in one array. */
+static json_t *join(const struct slice *parts, size_t count) {
 	json_t *all = json_array();
 	for (size_t i = 0; i < count; i++) {
-		json_t *part = json_loadb((const char *)parts[i].data, parts[i].size, 0, NULL), *value;
-		size_t k;
-		json_array_foreach(part, k, value) {
-			if (!distinct || !contains(all, value))
-				json_array_append(all, value);
-		}
+		json_t *part = json_loadb((const char *)parts[i].data, parts[i].size, 0, NULL);
+		json_array_extend(all, part);
 		json_decref(part);
 	}
 	return all;
+}
+
+/* What all workers say alike is said once. */
+static json_t *join_distinct(const struct slice *parts, size_t count) {
+	json_t *said = join(parts, count), *all = json_array(), *value, *other;
+	size_t i, k;
+	json_array_foreach(said, i, value) {
+		bool known = false;
+		json_array_foreach(all, k, other) {
+			known |= json_equal(value, other);
+		}
+		if (!known)
+			json_array_append(all, value);
+	}
+	json_decref(said);
+	return all;
+}
+
+/* {"KEY":[…]} of what are arrays in text already. */
+static struct bytes *join_texts(const char *key, const struct slice *parts, size_t count) {
+	struct buffer b;
+	bool first = true;
+	buffer_init(&b, 0);
+	buffer_printf(&b, "{\"%s\":[", key);
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].size <= strlen("[]"))
+			continue;
+		buffer_append_string(&b, first ? "" : ",");
+		buffer_append(&b, parts[i].data + 1, parts[i].size - strlen("[]"));
+		first = false;
+	}
+	buffer_append_string(&b, "]}\n");
+	struct bytes *body = buffer_take(&b);
+	buffer_fini(&b);
+	return body;
+}
+
+static struct bytes *join_streams(const struct slice *parts, size_t count) {
+	return join_texts("streams", parts, count);
+}
+
+static struct bytes *join_sessions(const struct slice *parts, size_t count) {
+	return join_texts("sessions", parts, count);
+}
+
+/* Several workers speak of the same node, to which each has a link: it is told once. */
+static struct bytes *join_nodes(const struct slice *parts, size_t count) {
+	json_t *said = join(parts, count), *all = json_array(), *seen = json_object(), *value;
+	size_t i;
+	json_array_foreach(said, i, value) {
+		const char *id = json_string_value(json_object_get(value, "id"));
+		char *own = id && *id ? NULL : json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+		const char *key = own ? own : id;
+		if (key && !json_object_get(seen, key)) {
+			json_object_set_new(seen, key, json_true());
+			json_array_append(all, value);
+		}
+		free(own);
+	}
+	json_decref(said);
+	json_decref(seen);
+	char *text = json_dumps(all, JSON_COMPACT);
+	json_decref(all);
+	struct slice whole = {(const uint8_t *)text, text ? strlen(text) : 0};
+	struct bytes *body = text ? join_texts("nodes", &whole, 1) : NULL;
+	free(text);
+	return body;
 }
 
 static void answer_ready(struct http_exchange *x, json_t *all) {
@@ -249,11 +311,8 @@ static void answer_ready(struct http_exchange *x, json_t *all) {
 
 static void answer(const struct asking *q, json_t *all) {
 	struct http_exchange *x = q->exchange;
-	static const char *const keys[] = {"streams", "", "sessions", "nodes", ""};
 	if (q->question == ASK_READY) {
 		answer_ready(x, all);
-	} else if (q->question != ASK_STREAM) {
-		admin_respond(x, 200, json_pack("{s:o}", keys[q->question], all));
 	} else if (json_array_size(all) == 0) {
 		json_decref(all);
 		http_respond_error(x, 404, "not_found", "no such stream on this node");
@@ -266,7 +325,7 @@ static void answer(const struct asking *q, json_t *all) {
 static void on_gathered(void *context, const struct slice *parts, size_t count) {
 	struct asking *q = context;
 	if (q->exchange)
-		answer(q, join(parts, count, q->question == ASK_NODES || q->question == ASK_READY));
+		answer(q, join_distinct(parts, count));
 	worker_release(q->worker);
 	free(q);
 }
@@ -313,7 +372,7 @@ static void on_metrics(struct http_exchange *x) {
 }
 
 static void on_streams(struct http_exchange *x) {
-	ask(x, ASK_STREAMS, NULL);
+	listing_ask(&admin_of_worker(x->worker)->streams, x);
 }
 
 static void on_stream(struct http_exchange *x) {
@@ -325,11 +384,11 @@ static void on_stream(struct http_exchange *x) {
 }
 
 static void on_sessions(struct http_exchange *x) {
-	ask(x, ASK_SESSIONS, NULL);
+	listing_ask(&admin_of_worker(x->worker)->sessions, x);
 }
 
 static void on_nodes(struct http_exchange *x) {
-	ask(x, ASK_NODES, NULL);
+	listing_ask(&admin_of_worker(x->worker)->nodes, x);
 }
 
 static const struct http_route routes[] = {
@@ -345,5 +404,8 @@ static const struct http_route routes[] = {
 void admin_init(struct admin *a, struct http_server *server, const struct relay_node *self,
                 const struct admin_providers *providers, const struct drain *drain) {
 	*a = (struct admin){.server = server, .self = self, .providers = providers, .drain = drain};
+	listing_init(&a->streams, server->worker, collect_streams, join_streams);
+	listing_init(&a->sessions, server->worker, collect_sessions, join_sessions);
+	listing_init(&a->nodes, server->worker, collect_nodes, join_nodes);
 	http_server_add(server, routes, sizeof routes / sizeof *routes);
 }

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "common/control/drain.h"
-#include "common/control/gather.h"
+#include "common/control/listing.h"
 #include "common/http/server.h"
 #include "common/registry/registry.h"
 #include "common/relay/link.h"
@@ -31,6 +31,7 @@ struct admin {
 	const struct relay_node *self;
 	const struct admin_providers *providers;
 	const struct drain *drain; /* the node's */
+	struct listing streams, sessions, nodes;
 };
 
 /* Adds the routes to the worker's server. */

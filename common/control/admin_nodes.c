@@ -13,20 +13,34 @@ static bool says(const json_t *o, const char *key, const char *text) {
 	return own && *text && strcmp(own, text) == 0;
 }
 
-/* One that was never reached has no id yet, but the address that the map gave. */
-static json_t *find(const json_t *array, const struct registry_node *n) {
+/* The objects by their node's id; one that was never reached has none yet, but the address that the map gave. */
+static json_t *index_of(const json_t *array) {
+	json_t *index = json_object(), *o;
 	size_t i;
-	json_t *o;
 	json_array_foreach(array, i, o) {
 		const char *id = json_string_value(json_object_get(o, "id"));
-		if (says(o, "id", n->id) || (id && !*id && says(o, "address", n->address)))
-			return o;
+		const char *key = id && *id ? id : json_string_value(json_object_get(o, "address"));
+		if (key && !json_object_get(index, key))
+			json_object_set(index, key, o);
 	}
-	return NULL;
+	return index;
+}
+
+struct map_walk {
+	json_t *array, *index;
+};
+
+static json_t *find(const struct map_walk *w, const struct registry_node *n) {
+	json_t *o = json_object_get(w->index, n->id);
+	if (o)
+		return o;
+	o = json_object_get(w->index, n->address);
+	return o && !*json_string_value(json_object_get(o, "id")) ? o : NULL;
 }
 
 static void add(void *context, const struct registry_node *n) {
-	json_t *array = context, *o = find(array, n);
+	const struct map_walk *w = context;
+	json_t *array = w->array, *o = find(w, n);
 	char incarnation[24];
 	snprintf(incarnation, sizeof incarnation, "%llu", (unsigned long long)n->incarnation);
 	if (!o) {
@@ -59,6 +73,8 @@ static void correct_self(json_t *array, const struct registry_shared *self) {
 }
 
 void admin_add_map(json_t *array, const struct registry *r) {
-	registry_each_node(r, add, array);
+	struct map_walk w = {array, index_of(array)};
+	registry_each_node(r, add, &w);
+	json_decref(w.index);
 	correct_self(array, registry_shared_of(r));
 }

@@ -14,7 +14,7 @@ static struct relay_node self = {.id = "node-1"};
 static struct node node;
 static char head[4096], body[65536];
 static _Atomic bool ready = true;
-static _Atomic int entered;
+static _Atomic int entered, collected;
 static uv_sem_t go_on;
 static bool hold_worker_1;
 
@@ -26,6 +26,7 @@ static void describe_stream(struct stream *s, json_t *object) {
 
 static void list_sessions(struct worker *w, json_t *array) {
 	char id[20];
+	atomic_fetch_add(&collected, 1);
 	if (hold_worker_1 && w->index == 1) {
 		atomic_fetch_add(&entered, 1);
 		uv_sem_wait(&go_on);
@@ -273,6 +274,51 @@ Test(admin, a_client_that_leaves_while_workers_are_asked_harms_nothing) {
 	wait_until_no_client();
 	uv_sem_post(&go_on);
 	json_decref(ask_json("/readyz", 200)); /* answered behind the first on every worker */
+	test_server_stop(&server);
+	uv_sem_destroy(&go_on);
+}
+
+Test(admin, a_list_is_made_once_for_all_who_ask_meanwhile) {
+	enum { CLIENTS = 20 };
+	int fds[CLIENTS];
+	uv_sem_init(&go_on, 0);
+	hold_worker_1 = true;
+	start();
+	for (int i = 0; i < CLIENTS; i++) {
+		fds[i] = client_connect(&server);
+		client_send(fds[i], "GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\n\r\n");
+		if (i == 0)
+			wait_for_count(&entered, 1);
+	}
+	struct timespec pause = {.tv_nsec = 1000000};
+	for (int i = 0; i < WAIT_MAX_MS && metric_value(M_HTTP_REQUESTS) < CLIENTS; i++)
+		nanosleep(&pause, NULL);
+	hold_worker_1 = false; /* which worker 1 reads again after go_on */
+	uv_sem_post(&go_on);
+	for (int i = 0; i < CLIENTS; i++) {
+		cr_assert_eq(client_answer(fds[i], head, sizeof head, body, sizeof body), 200);
+		cr_expect(strstr(body, "session-0") && strstr(body, "session-1"));
+		close(fds[i]);
+	}
+	cr_expect_eq(atomic_load(&collected), 2 * WORKERS, "once for the first, and once for all who came after it");
+	test_server_stop(&server);
+	uv_sem_destroy(&go_on);
+}
+
+Test(admin, who_leaves_while_a_list_rests_holds_nobody) {
+	uv_sem_init(&go_on, 0);
+	hold_worker_1 = true;
+	start();
+	int first = client_connect(&server), second = client_connect(&server);
+	client_send(first, "GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\n\r\n");
+	wait_for_count(&entered, 1);
+	client_send(second, "GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\n\r\n");
+	close(second);
+	hold_worker_1 = false;
+	uv_sem_post(&go_on);
+	cr_assert_eq(client_answer(first, head, sizeof head, body, sizeof body), 200);
+	close(first);
+	wait_until_no_client();
 	test_server_stop(&server);
 	uv_sem_destroy(&go_on);
 }
