@@ -14,11 +14,15 @@ static bool has_token(const struct http_exchange *x, const char *token) {
 	return strlen(said) == size && CRYPTO_memcmp(said, token, size) == 0;
 }
 
-/* A page that somebody on this machine looks at could send a POST too, but its browser says from where it is. */
+/* A page that somebody on this machine looks at could send a POST too, but its browser says from where it is; and a
+ * proxy on this machine passes on what others say, which most tell by one of these fields. */
 static bool is_own(const struct http_exchange *x) {
-	bool local =
-	    strncmp(x->remote, "127.", 4) == 0 || strncmp(x->remote, "[::1]", 5) == 0 || strcmp(x->remote, "unix") == 0;
-	return local && !http_field(x, HTTP_FIELD_ORIGIN) && !http_field(x, HTTP_FIELD_X_FORWARDED_FOR);
+	static const enum http_field not_own[] = {HTTP_FIELD_ORIGIN, HTTP_FIELD_FORWARDED, HTTP_FIELD_VIA,
+	                                          HTTP_FIELD_X_FORWARDED_FOR, HTTP_FIELD_X_REAL_IP};
+	for (size_t i = 0; i < sizeof not_own / sizeof *not_own; i++)
+		if (http_field(x, not_own[i]))
+			return false;
+	return strncmp(x->remote, "127.", 4) == 0 || strncmp(x->remote, "[::1]", 5) == 0 || strcmp(x->remote, "unix") == 0;
 }
 
 bool authority_check(struct http_exchange *x) {

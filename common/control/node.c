@@ -229,14 +229,14 @@ static int run(struct node *node) {
 	    drain_wait(&node->drain, node->workers, &set); /* not in the line, which the level may leave out */
 	log_info("stopping", log_str("reason", why));
 	err = workers_stop(&node->workers, STOP_TIMEOUT_MS);
-	if (err)
+	if (err) {
 		log_error("something did not let go in time; the process ends all the same", log_err(err));
-	else
-		log_info("stopped", log_u64("workers", count));
-	if (err)
-		node->shared = NULL; /* a worker may still read it */
+		logger_stop();
+		_exit(1); /* its workers run, and read what would be freed now */
+	}
+	log_info("stopped", log_u64("workers", count));
 	logger_stop();
-	return err || atomic_load(&node->registry.unusable_told) ? 1 : 0;
+	return atomic_load(&node->registry.unusable_told) ? 1 : 0;
 }
 
 /* Large blocks are mapped, and given back when they are freed, however large those before were: else glibc learns from

@@ -24,7 +24,7 @@ struct node {
 	struct drain drain;
 	struct workers *workers;
 	uint64_t open_files; /* the process may have */
-	void *shared;        /* the role's own: what its `prepare` made */
+	void *shared;        /* the role's own, made before its workers start */
 };
 
 /* What each worker has; roles embed it first in theirs. */

@@ -12,13 +12,16 @@ static const struct {
     [HTTP_FIELD_ACCEPT] = NAME("accept"),
     [HTTP_FIELD_ACCEPT_ENCODING] = NAME("accept-encoding"),
     [HTTP_FIELD_AUTHORIZATION] = NAME("authorization"),
+    [HTTP_FIELD_FORWARDED] = NAME("forwarded"),
     [HTTP_FIELD_HOST] = NAME("host"),
     [HTTP_FIELD_IF_NONE_MATCH] = NAME("if-none-match"),
     [HTTP_FIELD_IF_RANGE] = NAME("if-range"),
     [HTTP_FIELD_ORIGIN] = NAME("origin"),
     [HTTP_FIELD_RANGE] = NAME("range"),
     [HTTP_FIELD_USER_AGENT] = NAME("user-agent"),
+    [HTTP_FIELD_VIA] = NAME("via"),
     [HTTP_FIELD_X_FORWARDED_FOR] = NAME("x-forwarded-for"),
+    [HTTP_FIELD_X_REAL_IP] = NAME("x-real-ip"),
 #undef NAME
 };
 
