@@ -15,6 +15,7 @@ enum { FIND_SIZE = ADDRESS_TEXT_MAX + PACKAGE_AGENT_SIZE + 4 };
 static_assert((int)FIND_SIZE > (int)RANDOM_ID_SIZE, "a key fits");
 
 struct http_session {
+	struct list by_age;
 	char find[FIND_SIZE];
 	char id[RANDOM_ID_SIZE];
 	bool dash;
@@ -33,6 +34,19 @@ static const char *protocol_of(const struct http_session *s) {
 	return s->dash ? "dash" : "hls";
 }
 
+void http_sessions_init(struct http_sessions *t, int64_t most) {
+	*t = (struct http_sessions){.most = most};
+	list_init(&t->by_age);
+}
+
+/* Keys are the players' to choose, and agents too: the node has a bound for them. */
+static bool is_one_too_many(const struct http_sessions *t) {
+	if (metric_value(M_VIEWERS_HLS) + metric_value(M_VIEWERS_DASH) < t->most)
+		return false;
+	metric_inc(M_HTTP_SESSIONS_REFUSED);
+	return true;
+}
+
 static struct http_session *session_new(struct http_sessions *t, const struct package_question *q, const char *find,
                                         uint64_t now_ms) {
 	struct http_session *s = calloc(1, sizeof *s);
@@ -48,6 +62,7 @@ static struct http_session *session_new(struct http_sessions *t, const struct pa
 	memcpy(s->remote, q->remote, sizeof s->remote);
 	memcpy(s->agent, q->agent, sizeof s->agent);
 	s->began_ms = now_ms;
+	list_init(&s->by_age);
 	HASH_ADD_STR(t->table, find, s);
 	if (!HASH_ADDED(hh, s)) {
 		free(s);
@@ -67,6 +82,7 @@ static void session_free(struct http_sessions *t, struct http_session *s) {
 	if (s->hh_address.tbl)
 		HASH_DELETE(hh_address, t->by_address, s);
 	HASH_DEL(t->table, s);
+	list_remove(&s->by_age);
 	free(s);
 }
 
@@ -117,36 +133,41 @@ static struct http_session *session_of(struct http_sessions *t, const struct pac
 	else
 		write_find(find, q);
 	HASH_FIND_STR(t->table, find, s);
-	if (!s && q->what != PACKAGE_MULTIVARIANT)
+	if (!s && q->what != PACKAGE_MULTIVARIANT && !is_one_too_many(t))
 		s = session_new(t, q, find, now_ms);
 	if (s)
 		take_address(t, s, q);
 	return s;
 }
 
+static void was_given(struct http_sessions *t, struct http_session *s, uint64_t now_ms, uint64_t bytes) {
+	s->asked_ms = now_ms;
+	s->bytes += bytes;
+	list_remove(&s->by_age);
+	list_append(&t->by_age, &s->by_age);
+}
+
 void http_sessions_note(struct http_sessions *t, const struct package_question *q, uint64_t now_ms, uint64_t bytes) {
 	struct http_session *s = q->what == PACKAGE_MEDIA ? session_by_address(t, q) : session_of(t, q, now_ms);
 	if (!s)
 		return;
-	s->asked_ms = now_ms;
-	s->bytes += bytes;
+	was_given(t, s, now_ms, bytes);
 	s->requests++;
 }
 
 void http_sessions_note_more(struct http_sessions *t, const struct package_question *q, uint64_t now_ms,
                              uint64_t bytes) {
 	struct http_session *s = session_by_address(t, q);
-	if (!s)
-		return;
-	s->asked_ms = now_ms;
-	s->bytes += bytes;
+	if (s)
+		was_given(t, s, now_ms, bytes);
 }
 
 void http_sessions_expire(struct http_sessions *t, uint64_t now_ms, uint64_t idle_ms) {
-	struct http_session *s, *next;
-	HASH_ITER(hh, t->table, s, next) {
-		if (now_ms - s->asked_ms >= idle_ms)
-			session_free(t, s);
+	while (!list_empty(&t->by_age)) {
+		struct http_session *oldest = list_entry(t->by_age.next, struct http_session, by_age);
+		if (now_ms - oldest->asked_ms < idle_ms)
+			return;
+		session_free(t, oldest);
 	}
 }
 

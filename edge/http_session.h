@@ -16,9 +16,16 @@ struct http_session;
 
 struct http_sessions {
 	struct http_session *table, *by_address;
+	struct list by_age; /* who asked longest ago first */
+	int64_t most;
 };
 
-/* Somebody asked at `now_ms` (the loop's clock) and was given `bytes`. Without memory it is not counted. */
+/* `most`: the node has at most so many, in all of its tables (limits.http_sessions). Beyond that players who come are
+ * not counted, and watch all the same. */
+void http_sessions_init(struct http_sessions *t, int64_t most);
+
+/* Somebody asked at `now_ms` (the loop's clock) and was given `bytes`. Without memory, or one too many, it is not
+ * counted. */
 void http_sessions_note(struct http_sessions *t, const struct package_question *q, uint64_t now_ms, uint64_t bytes);
 
 /* The same for what follows of an answer to a PACKAGE_MEDIA that was noted: `bytes` more of it. */

@@ -324,6 +324,7 @@ struct packaging *packaging_new(struct edge *e, const struct stream_name *name) 
 	list_init(&p->asks);
 	list_init(&p->texts);
 	list_init(&p->ended_node);
+	http_sessions_init(&p->sessions, config_node(e->base.node->config)->limits_http_sessions);
 	timer_init(&p->sweep, w, on_sweep);
 	timer_init(&p->overdue, w, packaging_on_overdue);
 	timer_init(&p->fetch_again, w, on_fetch_again);

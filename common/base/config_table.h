@@ -71,6 +71,7 @@ CONFIG_NODE(int,       limits, connections, BOTH, "0", 0, 10000000, "", "Most op
 CONFIG_NODE(duration,  limits, stalled_viewer, BOTH, "2m", 1000, 3600000, "", "A viewer that takes nothing of what waits for it for so long is closed")
 CONFIG_NODE(duration,  limits, tcp_timeout, BOTH, "10s", 1000, 600000, "", "A peer that vanished without a word is noticed after so long. On relay links it is relay.dead_after; for viewers at least limits.stalled_viewer, for the system cannot tell one that takes nothing from one that is gone")
 CONFIG_NODE(int,       limits, streams, BOTH, "10000", 1, 10000000, "", "Most streams at once. Names that viewers wait for and nobody publishes have a quarter as much room of their own (at least 16 on each worker); beyond it the one waited for longest is answered as not found")
+CONFIG_NODE(int,       limits, http_sessions, EDGE, "100000", 1, 10000000, "", "Most viewers by HLS and DASH that are counted and listed at once. Beyond it others watch all the same: any made-up key makes a session")
 CONFIG_APP(duration,   stream, grace, BOTH, "15s", 0, 3600000, "", "How long a stream waits for its publisher to come back before it ends")
 CONFIG_APP(duration,   stream, log_duration, BOTH, "40s", 1000, 7200000, "", "Media kept in a rendition's log. On an origin at least package.window + 3 segments and stream.grace")
 CONFIG_APP(size,       stream, log_bytes, BOTH, "64MiB", 1048576, 17179869184, "", "Most bytes kept in a rendition's log")

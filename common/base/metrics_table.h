@@ -34,6 +34,7 @@ METRIC(M_VIEWERS_FLV, GAUGE, "weir_viewers", "protocol=\"flv\"", "Viewers playin
 METRIC(M_VIEWERS_TS, GAUGE, "weir_viewers", "protocol=\"ts\"", "Viewers playing")
 METRIC(M_VIEWERS_HLS, GAUGE, "weir_viewers", "protocol=\"hls\"", "Viewers playing")
 METRIC(M_VIEWERS_DASH, GAUGE, "weir_viewers", "protocol=\"dash\"", "Viewers playing")
+METRIC(M_HTTP_SESSIONS_REFUSED, COUNTER, "weir_http_sessions_refused_total", "", "Requests of HLS and DASH whose viewer was not counted because of limits.http_sessions")
 METRIC(M_PACKAGED, GAUGE, "weir_packaged_streams", "", "Streams packaged for HLS and DASH")
 METRIC(M_SEGMENTS, GAUGE, "weir_segments", "", "Segments kept")
 METRIC(M_SEGMENT_BYTES, GAUGE, "weir_segment_bytes", "", "Bytes of media that kept segments refer to")

@@ -93,3 +93,21 @@ def test_a_name_that_nobody_publishes_is_asked_for_less_and_less_often_and_found
                 assert frame.arrival - source.first_frame_at[0] < 1 * SLOW
     finally:
         wire.close()
+
+
+def test_players_beyond_the_limit_of_sessions_watch_all_the_same(cluster, encoder):
+    most = 5
+    made = cluster(edge={"limits.http_sessions": most})
+    edge = made.edge
+    encoder(made.origin.rtmp_port)
+    made.origin.wait_metric("weir_publishers", 1)
+    assert web.request(edge.http_port, "/live/cam1/index.m3u8", timeout=20 * SLOW).status == 200
+    keys = [f"{i:032x}" for i in range(4 * most)]
+    for key in keys:
+        answer = web.request(edge.http_port, f"/live/cam1/v/index.m3u8?session={key}", timeout=20 * SLOW)
+        assert answer.status == 200 and "#EXTINF" in answer.text()
+    assert edge.metric('weir_viewers{protocol="hls"}') == most
+    assert edge.metric("weir_http_sessions_refused_total") == len(keys) - most
+    assert [s["id"] for s in edge.api("sessions")["sessions"]] == keys[:most]
+    web.request(edge.http_port, f"/live/cam1/v/index.m3u8?session={keys[0]}", timeout=20 * SLOW)
+    assert edge.metric("weir_http_sessions_refused_total") == len(keys) - most, "one that is there is found"

@@ -87,6 +87,7 @@ static void make(struct worker *w) {
 	list_init(&p->texts);
 	list_init(&p->ended_node);
 	timer_init(&p->sweep, w, on_no_timer);
+	http_sessions_init(&p->sessions, config_node(config)->limits_http_sessions);
 	timer_init(&p->overdue, w, packaging_on_overdue);
 	timer_init(&p->fetch_again, w, on_no_timer);
 	p->store = segment_store_new(WHOLE_SEGMENTS * 2);
