@@ -6,19 +6,28 @@
 #include <string.h>
 
 enum {
-	SEARCH_MIN_MS = 1500,  /* between two searches for all names … */
-	SEARCH_EACH_MS = 5,    /* … and longer, so much for each name */
-	TRUSTED_MS = 5 * 60000 /* a name that was neither heard nor found for so long is not listed before it is found */
+	SEARCH_MIN_MS = 1500,   /* between two searches for all names … */
+	SEARCH_EACH_MS = 5,     /* … and longer, so much for each name */
+	TRUSTED_MS = 5 * 60000, /* a name that was neither heard nor found for so long is not listed before it is found */
+	ROOM_SHARE = 8          /* of the table: when less is free, what is over is searched for and leaves */
 };
 
 struct heard_name {
 	struct edge *edge;
+	struct list by_age;
 	struct stream_name name;
 	uint64_t epoch;
 	uint64_t sure_ms; /* when it was last heard or found */
 	bool searching;
 	UT_hash_handle hh;
 };
+
+static void search_all(struct edge *e);
+
+void heard_init(struct heard *h) {
+	*h = (struct heard){0};
+	list_init(&h->by_age);
+}
 
 static uint64_t now_ms(const struct edge *e) {
 	return worker_now_ms(e->base.worker);
@@ -29,18 +38,36 @@ static void heard_remove(struct heard_name *n) {
 	if (n->searching && e->registry)
 		registry_forget(e->registry, &n->name, n);
 	HASH_DEL(e->heard.names, n);
+	list_remove(&n->by_age);
 	free(n);
+}
+
+/* It was heard or found just now. */
+static void be_sure(struct heard_name *n) {
+	n->sure_ms = now_ms(n->edge);
+	list_remove(&n->by_age);
+	list_append(&n->edge->heard.by_age, &n->by_age);
+}
+
+/* Names that are over go before one that may be live has to. */
+static void make_room(struct edge *e) {
+	struct heard *h = &e->heard;
+	size_t most = (size_t)config_node(e->base.node->config)->limits_streams;
+	if (HASH_COUNT(h->names) + 1 + most / ROOM_SHARE >= most)
+		search_all(e);
+	if (HASH_COUNT(h->names) >= most)
+		heard_remove(list_entry(h->by_age.next, struct heard_name, by_age));
 }
 
 static struct heard_name *heard_add(struct edge *e, const struct stream_name *name) {
 	struct heard *h = &e->heard;
-	if (HASH_COUNT(h->names) >= (size_t)config_node(e->base.node->config)->limits_streams)
-		heard_remove(h->names);
+	make_room(e);
 	struct heard_name *n = calloc(1, sizeof *n);
 	if (!n)
 		return NULL;
 	n->edge = e;
 	n->name = *name;
+	list_init(&n->by_age);
 	HASH_ADD_KEYPTR(hh, h->names, n->name.text, strlen(n->name.text), n);
 	if (!HASH_ADDED(hh, n)) {
 		free(n);
@@ -52,13 +79,16 @@ static struct heard_name *heard_add(struct edge *e, const struct stream_name *na
 bool heard_note(struct edge *e, const struct stream_name *name, uint64_t epoch) {
 	struct heard_name *n;
 	HASH_FIND(hh, e->heard.names, name->text, strlen(name->text), n);
-	if (n && epoch <= n->epoch)
+	if (n && epoch <= n->epoch) {
+		if (epoch == n->epoch)
+			be_sure(n); /* a link is back, or the word came another way */
 		return false;
+	}
 	if (!n)
 		n = heard_add(e, name);
 	if (n) { /* else it is not listed, but passed on all the same */
 		n->epoch = epoch;
-		n->sure_ms = now_ms(e);
+		be_sure(n);
 	}
 	return true;
 }
@@ -78,7 +108,7 @@ static void on_located(void *context, const struct registry_location *l) {
 		heard_remove(n);
 		return;
 	}
-	n->sure_ms = now_ms(n->edge);
+	be_sure(n);
 	if (l->epoch > n->epoch)
 		n->epoch = l->epoch;
 }

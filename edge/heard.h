@@ -3,8 +3,8 @@
  * list of what is live, and for edges below, who are told what was heard before they came.
  *
  * Nobody tells of an end to those who do not watch: so a name is kept until a search does not find it. One is made for
- * each when the list is asked for, seldom enough that many who look cost no more than one. The table has a bound; the
- * name heard longest ago goes first.
+ * each when the list is asked for, or when the table is nearly full; seldom enough that many who look cost no more than
+ * one. The table has a bound (limits.streams); the name that was heard or found longest ago goes first.
  */
 #pragma once
 
@@ -16,9 +16,12 @@ struct edge;
 struct heard_name;
 
 struct heard {
-	struct heard_name *names; /* a hash table, the oldest first */
+	struct heard_name *names; /* a hash table */
+	struct list by_age;       /* who was heard or found longest ago first */
 	uint64_t searched_ms;     /* when all were last searched for; 0: never */
 };
+
+void heard_init(struct heard *h);
 
 /* True: of this claim, or of a newer one of the name, nothing was known. */
 bool heard_note(struct edge *e, const struct stream_name *name, uint64_t epoch);

@@ -158,6 +158,7 @@ static int start(struct node_worker *n) {
 	struct edge *e = (struct edge *)n;
 	list_init(&e->stream_viewers);
 	packagings_init(&e->packagings);
+	heard_init(&e->heard);
 	n->rtmp.may_play = n->rtmp.may_publish = true;
 	n->relay.wait_for_streams = n->relay.take_publishers = true;
 	n->relay.locate_above = locate_above;

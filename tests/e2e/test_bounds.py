@@ -111,3 +111,20 @@ def test_players_beyond_the_limit_of_sessions_watch_all_the_same(cluster, encode
     assert [s["id"] for s in edge.api("sessions")["sessions"]] == keys[:most]
     web.request(edge.http_port, f"/live/cam1/v/index.m3u8?session={keys[0]}", timeout=20 * SLOW)
     assert edge.metric("weir_http_sessions_refused_total") == len(keys) - most, "one that is there is found"
+
+
+def test_a_stream_that_has_run_for_long_stays_in_the_list_however_many_come_and_go(cluster, encoder):
+    made = cluster(edge={"limits.streams": 3}, origin={"stream.grace": "100ms"})
+    edge = made.edge
+    encoder(made.origin.rtmp_port, name="always")
+    made.origin.wait_metric("weir_publishers", 1)
+    for name in ("b", "c", "d"):
+        source = encoder(made.origin.rtmp_port, name=name)
+        made.origin.wait_metric("weir_publishers", 2)
+        source.close()
+        made.origin.wait_metric("weir_streams", 1, 20 * SLOW)
+
+    def listed():
+        return [stream["name"] for stream in edge.api("live")["live"]]
+
+    wait_until(lambda: listed() == ["live/always"], 20 * SLOW, "the list has what is there")
