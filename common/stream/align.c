@@ -93,10 +93,19 @@ static void unlock(struct align *a, const char *why) {
 
 void align_reset(struct align *a, const char *why) {
 	unlock(a, why);
-	a->torn = false;
+	a->torn = a->full = false;
 	for (unsigned i = 0; i < a->track_count; i++)
 		for (unsigned side = 0; side < 2; side++)
 			a->tracks[i].sides[side].first = a->tracks[i].taken[side] = a->tracks[i].sides[side].next;
+}
+
+static bool has_frames(const struct align_queue *q) {
+	return q->next > q->first;
+}
+
+/* False: no side has sent it since the beginning, or since they were reset. */
+static bool is_sent(const struct align_track *t) {
+	return has_frames(&t->sides[0]) || has_frames(&t->sides[1]);
 }
 
 /* The first video, else the first audio that has come. */
@@ -104,22 +113,33 @@ static struct align_track *key_track(struct align *a) {
 	struct align_track *key = NULL;
 	for (unsigned i = 0; i < a->track_count; i++) {
 		struct align_track *t = &a->tracks[i];
+		if (!is_sent(t))
+			continue;
 		if (!key || t->kind < key->kind || (t->kind == key->kind && t->publisher_track < key->publisher_track))
 			key = t;
 	}
 	return key;
 }
 
+/* A slot that nobody uses any more goes on counting: places of before are done with. */
+static struct align_track *track_add(struct align *a) {
+	if (a->track_count < ALIGN_TRACKS_MAX)
+		return &a->tracks[a->track_count++];
+	for (unsigned i = 0; i < a->track_count; i++)
+		if (!is_sent(&a->tracks[i]))
+			return &a->tracks[i];
+	return NULL;
+}
+
 static struct align_track *track_get(struct align *a, const struct align_frame *f) {
 	for (unsigned i = 0; i < a->track_count; i++)
 		if (a->tracks[i].kind == f->kind && a->tracks[i].publisher_track == f->publisher_track)
 			return &a->tracks[i];
-	if (a->track_count == ALIGN_TRACKS_MAX)
-		return NULL;
-	struct align_track *t = &a->tracks[a->track_count++];
-	*t = (struct align_track){.kind = f->kind, .publisher_track = f->publisher_track};
-	if (t == key_track(a))
-		unlock(a, TOO_FEW); /* another decides from now on */
+	struct align_track *t = track_add(a);
+	if (t) {
+		t->kind = f->kind;
+		t->publisher_track = f->publisher_track;
+	}
 	return t;
 }
 
@@ -248,9 +268,9 @@ static void count_key(struct align *a) {
 	unsigned wanted = keys_wanted(a);
 	for (unsigned i = 0; a->keys + 1 >= wanted && i < a->track_count; i++) {
 		const struct align_track *t = &a->tracks[i];
-		if (t->locked)
+		if (t->locked || !is_sent(t))
 			continue;
-		bool both = t->sides[0].next > t->sides[0].first && t->sides[1].next > t->sides[1].first;
+		bool both = has_frames(&t->sides[0]) && has_frames(&t->sides[1]);
 		unlock(a, both ? "their sound or further tracks differ" : "one has a track that the other lacks");
 		return;
 	}
@@ -334,11 +354,14 @@ int align_push(struct align *a, unsigned side, const struct align_frame *f, stru
 		unlock(a, TOO_MANY);
 		return 0;
 	}
+	const struct align_track *decided = key_track(a);
 	if (append(&t->sides[side], f)) {
 		align_reset(a, "out of memory");
 		return UV_ENOMEM;
 	}
 	*place = (struct align_place){.track = (unsigned)(t - a->tracks), .nth = t->sides[side].next - 1};
+	if (key_track(a) != decided)
+		unlock(a, TOO_FEW); /* another decides from now on */
 	forget(a, t, side);
 	if (t == key_track(a) && is_key(t, fact_at(&t->sides[side], place->nth)) && !align_is(a) && !a->full)
 		pair_keys(a, t, side);

@@ -182,6 +182,44 @@ Test(align, a_track_that_only_one_has_stands_against_it) {
 	cr_assert_str_eq(align.why_not, "one has a track that the other lacks");
 }
 
+/* Both begin anew, as encoders do that are restarted one after the other. */
+static void restart(void) {
+	align_reset(&align, "another encoder came");
+}
+
+Test(align, a_track_that_neither_sends_any_more_does_not_count) {
+	both(0, FPS);
+	for (unsigned n = 0; n < FPS; n++)
+		push(0, TRACK_TEXT, n), push(1, TRACK_TEXT, n);
+	restart();
+	both(FPS, 4 * FPS + 1);
+	cr_assert(align_is(&align));
+}
+
+Test(align, sound_decides_once_there_is_no_picture_any_more) {
+	both(0, 4 * FPS);
+	restart();
+	for (unsigned n = 4 * FPS; n < 4 * FPS + ALIGN_SOUNDS + 1; n++)
+		push(0, TRACK_AUDIO, n), push(1, TRACK_AUDIO, n);
+	cr_assert(align_is(&align));
+	both(4 * FPS + ALIGN_SOUNDS + 1, 4 * FPS + ALIGN_SOUNDS + 3);
+	cr_assert_not(align_is(&align), "until a picture comes");
+}
+
+Test(align, too_many_tracks_are_forgotten_with_a_reset) {
+	for (unsigned i = 0; i <= ALIGN_TRACKS_MAX; i++) {
+		struct align_place place;
+		struct align_frame f = {
+		    .kind = TRACK_AUDIO, .publisher_track = (uint8_t)(i + 1), .payload = {(const uint8_t *)"x", 1}};
+		cr_assert_eq(align_push(&align, 0, &f, &place), 0);
+	}
+	both(0, 4 * FPS);
+	cr_assert_not(align_is(&align));
+	restart();
+	both(4 * FPS, 8 * FPS);
+	cr_assert(align_is(&align), "their slots are free for others");
+}
+
 Test(align, sound_alone_takes_longer) {
 	for (unsigned n = 0; n < ALIGN_SOUNDS; n++) {
 		cr_assert_not(align_is(&align));
