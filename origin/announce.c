@@ -40,10 +40,13 @@ struct greeting {
 	struct message message;
 	struct worker *worker;
 	uint64_t link;
+	bool origin; /* it is another origin's */
 };
 
 static void announce_stream(struct stream *s, void *context) {
 	const struct greeting *g = context;
+	if (s->replica && g->origin)
+		return; /* who announces a stream to them owns it, and is taken over from when it dies */
 	if (s->phase != STREAM_PENDING && stream_tellable(s))
 		post_announce(g->worker, g->link, &s->name, stream_told_epoch(s));
 }
@@ -61,7 +64,10 @@ void origin_greet(struct relay_server *server, struct link *l) {
 			log_error("a new link is not told of all streams: out of memory", log_str("peer", l->peer));
 			return;
 		}
-		*g = (struct greeting){.message.deliver = deliver_greeting, .worker = server->worker, .link = l->id};
+		*g = (struct greeting){.message.deliver = deliver_greeting,
+		                       .worker = server->worker,
+		                       .link = l->id,
+		                       .origin = l->peer_role == WEIR__RELAY__ROLE__ROLE_ORIGIN};
 		worker_post(workers_at(group, i), &g->message);
 	}
 }

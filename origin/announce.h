@@ -9,5 +9,6 @@
 /* Tells every worker's links of a claim. */
 void origin_announce(struct origin *o, const struct stream_name *name, uint64_t epoch);
 
-/* A link is ready on its worker: tells it of the streams of every worker (struct relay_server). */
+/* A link is ready on its worker: tells it of the streams of every worker (struct relay_server). Other origins are told
+ * of those that are owned here, edges of copies too. */
 void origin_greet(struct relay_server *server, struct link *l);

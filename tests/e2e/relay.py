@@ -51,18 +51,18 @@ def fields_of(data):
 
 
 HELLO, PROOF, PING, LOCATE, SUBSCRIBE, UNSUBSCRIBE, FETCH, PUBLISH, SAMPLE, UNPUBLISH = 1, 2, 3, 10, 20, 23, 40, 50, 51, 52
-ACCEPTED, REFUSED, MEDIA = 21, 22, 31
-EDGE = 2
+LOCATED, ANNOUNCE, ACCEPTED, REFUSED, MEDIA = 11, 12, 21, 22, 31
+ORIGIN, EDGE = 1, 2
 
 
 class Link:
     """Connected and proved. What it sends is what the test gives it."""
 
-    def __init__(self, port, node="stranger", secret=b""):
+    def __init__(self, port, node="stranger", secret=b"", role=EDGE):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.file = self.socket.makefile("rb")
-        hello = message(HELLO, [(1, 1), (2, 1), (4, node), (5, EDGE), (6, os.urandom(32)), (7, 1)])
+        hello = message(HELLO, [(1, 1), (2, 1), (4, node), (5, role), (6, os.urandom(32)), (7, 1)])
         self.socket.sendall(hello)
         theirs = self.read()
         self.read()  # their proof, which a test believes
@@ -86,13 +86,16 @@ class Link:
         payload_size, second = self.read_varint()
         return first + second + self.file.read(header_size + payload_size)
 
-    def read_until(self, body):
-        """The next message whose body has that number; those before it are not looked at."""
+    def read_until(self, body, before=None):
+        """The next message whose body has that number; the numbers of those before it are added to `before`."""
         while True:
             framed = io.BytesIO(self.read())
             sizes = [self.read_varint(framed)[0] for _ in range(2)]
-            if self.read_varint(framed)[0] >> 3 == body:
+            number = self.read_varint(framed)[0] >> 3
+            if number == body:
                 return framed.getvalue()[-sum(sizes):]
+            if before is not None:
+                before.append(number)
 
     def next_fields(self, body):
         """The fields of the next message whose body has that number."""

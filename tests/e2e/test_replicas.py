@@ -5,6 +5,7 @@ import time
 import hls
 import numbered
 import pytest
+import relay
 from cable import Cable
 from process import SLOW, wait_until
 from redis import Redis
@@ -298,3 +299,16 @@ def test_a_partition_heals_and_the_older_owner_lets_go(children, clip_tags, clos
     finally:
         for one in (edge, second, first):
             one.finish()
+
+
+@pytest.mark.parametrize("role, told", [(relay.ORIGIN, []), (relay.EDGE, [relay.ANNOUNCE])], ids=["origins", "edges"])
+def test_of_a_copy_only_edges_are_told(origins, clip_tags, closing, role, told):
+    """An origin takes who announces a stream for its owner."""
+    made = origins("static")
+    closing(numbered.Publisher(made.origins[0].rtmp_port, clip_tags))
+    for node, wanted in ((holder_of(made, made.origins[0]), told), (made.origins[0], [relay.ANNOUNCE])):
+        wait_until(lambda: stream_of(node).get("frames"), 10, "there are frames")
+        link, before = closing(relay.Link(node.relay_port, role=role)), []
+        link.socket.sendall(relay.message(relay.LOCATE, [(1, 1), (2, "live/cam1")]))
+        link.read_until(relay.LOCATED, before)
+        assert [number for number in before if number == relay.ANNOUNCE] == wanted
