@@ -16,11 +16,19 @@ struct slot {
 	bool held;
 };
 
+/* An origin that may hold a copy which is not wanted any more: to be told when it is linked. */
+struct parting {
+	struct list node;
+	struct peer_link link;
+	struct replicas *owner;
+};
+
 struct replicas {
 	struct origin *origin;
 	struct stream *stream;
 	uint64_t epoch;
 	struct peer_watch watch;
+	struct list partings;
 	size_t count;                        /* copies that are wanted */
 	char preferred[RELAY_NODE_SIZE];     /* "": none */
 	struct slot slots[REPLICAS_MAX + 1]; /* one more than are wanted, while a copy moves */
@@ -28,15 +36,19 @@ struct replicas {
 
 /* --- telling --- */
 
-static void tell_slot(const struct slot *s, bool hold) {
+static void tell(const struct replicas *r, const struct peer_link *l, bool hold) {
 	Weir__Relay__Replicate h_body = WEIR__RELAY__REPLICATE__INIT;
-	if (!s->link.upstream)
+	if (!l->upstream)
 		return; /* told when it is linked */
-	h_body.stream = s->owner->stream->name.text;
-	h_body.epoch = s->owner->epoch;
+	h_body.stream = r->stream->name.text;
+	h_body.epoch = r->epoch;
 	h_body.hold = hold;
 	RELAY_HEADER(h, replicate, REPLICATE);
-	link_send(s->link.upstream->link, &h, (struct slice){0});
+	link_send(l->upstream->link, &h, (struct slice){0});
+}
+
+static void tell_slot(const struct slot *s, bool hold) {
+	tell(s->owner, &s->link, hold);
 }
 
 static void tell_map(struct replicas *r) {
@@ -66,9 +78,62 @@ static void on_down(struct peer_link *l) {
 
 static const struct peer_link_ops link_ops = {.on_up = on_up, .on_down = on_down};
 
+/* --- who holds and is not to --- */
+
+static void parting_free(struct parting *p) {
+	list_remove(&p->node);
+	peer_link_close(&p->link);
+	free(p);
+}
+
+static struct slot *find_address(struct replicas *r, const char *address) {
+	for (size_t i = 0; i <= r->count; i++)
+		if (r->slots[i].link.peers && strcmp(r->slots[i].link.address, address) == 0)
+			return &r->slots[i];
+	return NULL;
+}
+
+static void on_parting_up(struct peer_link *l) {
+	struct parting *p = list_entry(l, struct parting, link);
+	if (!find_address(p->owner, l->upstream->address)) /* else it was chosen again */
+		tell(p->owner, l, false);
+	parting_free(p);
+}
+
+static void on_parting_down(struct peer_link *l) {
+	(void)l; /* it ends when it is up */
+}
+
+static const struct peer_link_ops parting_ops = {.on_up = on_parting_up, .on_down = on_parting_down};
+
+/* As soon as the origin of that id (NULL: the one at that address) is linked, it is told. */
+static void part(struct replicas *r, const char *id, const char *address) {
+	list_each (n, &r->partings) {
+		const struct peer_link *l = &list_entry(n, struct parting, node)->link;
+		if (id ? strcmp(l->id, id) == 0 : strcmp(l->address, address) == 0)
+			return;
+	}
+	struct parting *p = calloc(1, sizeof *p);
+	if (!p) {
+		log_error("a replica may be held that is not wanted: out of memory", log_str("stream", r->stream->name.text),
+		          log_str("origin", id ? id : address));
+		return;
+	}
+	p->owner = r;
+	list_append(&r->partings, &p->node);
+	peer_link_open(&p->link, &r->origin->peers, id, address, &parting_ops);
+}
+
 static void choose(struct replicas *r);
 
+static struct slot *find_node(struct replicas *r, const char *node) {
+	const struct peer *p = peers_find(&r->origin->peers, node);
+	return p ? find_address(r, p->address) : NULL;
+}
+
 void replicas_told(struct replicas *r, const char *node, uint64_t epoch, bool held, const char *why) {
+	if (held && !find_node(r, node))
+		part(r, node, NULL);
 	if (epoch < r->epoch)
 		return; /* before it heard of this one */
 	for (size_t i = 0; i <= r->count; i++) {
@@ -111,9 +176,13 @@ static bool is_usable(const struct slot *s, const struct choice_candidate *all, 
 	return false;
 }
 
+/* One that cannot be told now may be only cut off, and hold on. */
 static void release(struct slot *s) {
+	bool told = s->link.upstream != NULL;
 	tell_slot(s, false);
 	peer_link_close(&s->link);
+	if (!told)
+		part(s->owner, NULL, s->link.address);
 	set_held(s, false);
 }
 
@@ -218,6 +287,7 @@ struct replicas *replicas_new(struct origin *o, struct stream *s, uint64_t epoch
 	r->count = count < REPLICAS_MAX ? count : REPLICAS_MAX;
 	for (size_t i = 0; i <= r->count; i++)
 		r->slots[i].owner = r;
+	list_init(&r->partings);
 	peer_watch_begin(&r->watch, &o->peers, on_change);
 	choose(r);
 	return r;
@@ -236,6 +306,8 @@ void replicas_free(struct replicas **out) {
 		return;
 	*out = NULL;
 	peer_watch_end(&r->watch);
+	list_each (node, &r->partings)
+		parting_free(list_entry(node, struct parting, node));
 	for (size_t i = 0; i <= r->count; i++)
 		peer_link_close(&r->slots[i].link);
 	free(r);

@@ -28,7 +28,7 @@ void replicas_epoch(struct replicas *r, uint64_t epoch);
 /* The origin `node` is to be among those who hold; NULL: none is preferred. */
 void replicas_prefer(struct replicas *r, const char *node);
 
-/* The origin `node` says whether it holds the stream; `why` if not. */
+/* The origin `node` says whether it holds the stream; `why` if not. One that was not chosen is told not to. */
 void replicas_told(struct replicas *r, const char *node, uint64_t epoch, bool held, const char *why);
 
 /* The stream is ours no more; those who hold it hear that by themselves. Nulls `*r`; NULL is fine. */

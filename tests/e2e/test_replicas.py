@@ -312,3 +312,16 @@ def test_of_a_copy_only_edges_are_told(origins, clip_tags, closing, role, told):
         link.socket.sendall(relay.message(relay.LOCATE, [(1, 1), (2, "live/cam1")]))
         link.read_until(relay.LOCATED, before)
         assert [number for number in before if number == relay.ANNOUNCE] == wanted
+
+
+def test_an_origin_that_was_silent_does_not_keep_a_copy_that_is_held_elsewhere(origins, clip_tags, closing):
+    made = origins("redis", origin={"relay.dead_after": "1s", "relay.ping_interval": "300ms"})
+    owner = made.origins[0]
+    closing(numbered.Publisher(owner.rtmp_port, clip_tags))
+    first = holder_of(made, owner)
+    first.child.signal(signal.SIGSTOP)
+    second = holder_of(made, owner, but=first.name)
+    first.child.signal(signal.SIGCONT)
+    first.wait_log("a replica is let go.*its owner wants it held elsewhere", 10)
+    first.wait_metric("weir_replicas", 0)
+    assert holder_of(made, owner) is second and stream_of(second)["role"] == "replica"
