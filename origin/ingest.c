@@ -175,6 +175,7 @@ static void replace_holder(struct ingest *g, struct intake *i) {
 	struct standby *s = standby_for(g, i);
 	ingest_close_timeline(g);
 	g->holder = i;
+	g->stream->filled = slate_is(&g->slate, i);
 	if ((s && standby_claimed(s, i, slate_is(&g->slate, old) ? NULL : old)) || !old)
 		return;
 	old->role = NULL;

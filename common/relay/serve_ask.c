@@ -57,7 +57,7 @@ static void answer_located(struct question *q, bool found, uint64_t epoch, const
 	h_body.epoch = epoch;
 	h_body.node = (char *)q->server->self->id;
 	if (s) {
-		h_body.waiting = s->phase == STREAM_WAITING;
+		h_body.waiting = s->phase == STREAM_WAITING || s->filled;
 		h_body.replica = s->replica;
 		fill_run(&h_body, s);
 	}

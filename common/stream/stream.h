@@ -68,6 +68,7 @@ struct stream {
 	struct list feeds; /* struct feed: one for each worker, rendition and form that is read */
 	bool wanted;       /* the role was told so */
 	bool replica;      /* on an origin: another one owns it, and this is a copy */
+	bool filled;       /* on an origin: its publisher only fills a gap, and holds nothing against one who comes */
 	uint64_t newer; /* another node is known to have the name from this epoch on: nothing older is told of. 0: none */
 	bool ended;     /* not in the table any more; freed when the last feed has gone */
 	bool waited;    /* readers made it, and nobody was found to have it yet (stream_found) */

@@ -10,7 +10,7 @@ import rtmp
 import web
 from process import SLOW, wait_until
 from redis import RedisCluster
-from weir import run_program
+from weir import run_program, start_listed
 
 STREAM = "streams/live/cam1"
 
@@ -334,6 +334,23 @@ def test_a_slate_at_one_origin_gives_way_to_a_publisher_at_another(origins, enco
         while next_config(viewer) != config_of(clip_tags):
             pass
         wait_until(lambda: publisher(made.origins[0]) is None, 10, "the slate is let go")
+
+
+def test_without_a_map_a_slate_gives_way_at_another_origin_too(nodes, encoder, slate, clip_tags):
+    made = [nodes("origin", {**settings(slate), "ingest.second": "reject"}, name=name) for name in ("one", "two")]
+    start_listed(made)
+    for node, other in (made, made[::-1]):
+        wait_until(lambda: any(peer["id"] == other.name and peer["state"] == "up" for peer in node.api("nodes")["nodes"]), 10,
+                   f"{node.name} is linked")
+    first = encoder(made[0].rtmp_port)
+    wait_until(lambda: first.first_frame_at, 10, "the encoder publishes")
+    first.close()
+    wait_slate(made[0])
+    wait_until(lambda: made[0].api(STREAM)["state"] == "live", 10, "its frames are there")
+    second = encoder(made[1].rtmp_port)
+    wait_until(lambda: publisher(made[1]) == "rtmp", 10, "the encoder publishes at the other origin")
+    assert second.answers == ["NetStream.Publish.Start"]
+    wait_until(lambda: publisher(made[0]) is None, 10, "the slate is let go")
 
 
 # --- other tracks ---
