@@ -6,6 +6,7 @@
 #include "common/stream/stream.h"
 #include "origin/ingest.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -88,13 +89,15 @@ static void claim_here(struct away *a) {
 	struct seat seat = a->seat;
 	struct shadow shadow = a->shadow;
 	/* Linked still, it has let the encoder go: then the name is free, or it is not. */
-	uint64_t epoch = a->link.upstream ? 0 : a->epoch;
-	bool known_dead = peer_link_refused(&a->link);
+	struct gone gone = {.epoch = a->link.upstream ? 0 : a->epoch,
+	                    .refused = peer_link_refused(&a->link),
+	                    .silent = peer_link_silent(&a->link)};
+	snprintf(gone.address, sizeof gone.address, "%s", a->link.address);
 	a->seat = (struct seat){0};
 	a->shadow = (struct shadow){0};
 	away_free(a);
 	i->streams_ops = streams_role_ops(i->streams);
-	ingest_inherit(i, &seat, &shadow, epoch, known_dead);
+	ingest_inherit(i, &seat, &shadow, &gone);
 }
 
 static void retry_soon(struct away *a, uint64_t in_ms) {
@@ -122,7 +125,7 @@ static void on_accepted(struct push *p, uint64_t epoch) {
 
 static void on_over(struct push *p, enum publish_refusal refusal, const char *why) {
 	struct away *a = list_entry(p, struct away, push);
-	if (refusal != PUBLISH_UNAVAILABLE && refusal != PUBLISH_ELSEWHERE) {
+	if (refusal != PUBLISH_ELSEWHERE && !(refusal == PUBLISH_UNAVAILABLE && a->intake->accepted)) {
 		give_up(a, refusal, why);
 		return;
 	}
@@ -166,10 +169,13 @@ static const struct peer_link_ops link_ops = {.on_up = on_up, .on_down = on_down
 static void on_located(void *context, const struct registry_location *l) {
 	struct away *a = context;
 	const struct upstream *u = l->where;
+	if (a->push.upstream)
+		return; /* where it stood by before is there again */
 	retry_soon(a, a->intake->accepted ? RETRY_MS : GIVE_UP_MS);
 	if (!l->found)
 		return;
 	a->epoch = l->epoch;
+	peer_link_close(&a->link);
 	peer_link_open(&a->link, &a->origin->peers, NULL, u ? u->address : l->address, &link_ops);
 }
 
@@ -181,7 +187,7 @@ static void on_due(struct timer *t) {
 		give_up(a, PUBLISH_UNAVAILABLE, "the name is published at an origin that cannot be reached");
 }
 
-bool away_begin(struct origin *o, struct intake *i, struct seat *seat, struct shadow *shadow) {
+bool away_begin(struct origin *o, struct intake *i, struct seat *seat, struct shadow *shadow, const struct gone *gone) {
 	struct away *a = calloc(1, sizeof *a);
 	if (!a)
 		return false;
@@ -202,6 +208,10 @@ bool away_begin(struct origin *o, struct intake *i, struct seat *seat, struct sh
 	peer_watch_begin(&a->watch, &o->peers, on_change);
 	i->role = a;
 	i->streams_ops = &away_ops;
+	if (gone->epoch) {
+		a->epoch = gone->epoch;
+		peer_link_open(&a->link, &o->peers, NULL, gone->address, &link_ops);
+	}
 	registry_locate(o->registry, &i->request.name, on_located, a);
 	return true;
 }

@@ -9,7 +9,8 @@
  *   ASKING  | that origin is asked to take it                      | PASSING; refused: over
  *   PASSING | its samples are passed on                            | the link lost, or no stream there any more: claims
  *
- * To claim, the intake goes back to ingest.c with what is kept of it; refused there, it comes back here.
+ * To claim, the intake goes back to ingest.c with what is kept of it and with where it stood by; refused there, it
+ * comes back here with both: what that origin has is not claimed as if nobody had it.
  */
 #pragma once
 
@@ -17,6 +18,9 @@
 #include "origin/seat.h"
 #include "origin/shadow.h"
 
-/* The map has refused the name to `i`. `seat` and
- * `shadow` are what is kept of it already (moved from), or NULL. False: out of memory, nothing was moved. */
-bool away_begin(struct origin *o, struct intake *i, struct seat *seat, struct shadow *shadow);
+struct gone;
+
+/* The map has refused the name to `i`. `seat` and `shadow` are what is kept of it already (moved from), or NULL.
+ * `gone`: where it stood by before, and found nobody (its epoch 0: nowhere). False: out of memory, nothing was moved.
+ */
+bool away_begin(struct origin *o, struct intake *i, struct seat *seat, struct shadow *shadow, const struct gone *gone);

@@ -149,21 +149,21 @@ static void refuse(struct intake *i, const struct registry_claim *c) {
 static void claim(struct ingest *g, const struct intake *i);
 
 /* The name is live at another origin: it stands by there. */
-static bool send_away(struct ingest *g, struct intake *i, const struct registry_claim *c) {
+static bool send_away(struct ingest *g, struct intake *i, const struct registry_claim *c, const struct gone *gone) {
 	struct seat seat = {0};
 	struct shadow shadow = {0};
 	if (!standby_for(g, i) || g->holder || !c->refusal)
 		return false;
 	if (standby_next(g->standby) == i)
 		standby_release(g->standby, &seat, &shadow);
-	bool sent = away_begin(g->origin, i, &seat, &shadow);
+	bool sent = away_begin(g->origin, i, &seat, &shadow, gone);
 	seat_take(&seat, NULL);
 	shadow_fini(&shadow);
 	return sent;
 }
 
-static void on_refused(struct ingest *g, struct intake *i, const struct registry_claim *c) {
-	if (i && !send_away(g, i, c) && !(g->standby && standby_refused(g->standby, i)))
+static void on_refused(struct ingest *g, struct intake *i, const struct registry_claim *c, const struct gone *after) {
+	if (i && !send_away(g, i, c, after) && !(g->standby && standby_refused(g->standby, i)))
 		refuse(i, c);
 	if (!g->holder && (g->stream->phase == STREAM_PENDING || g->stream->replica))
 		abandon(g, "nobody may publish it here");
@@ -205,7 +205,7 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	g->candidate = NULL;
 	g->again = false;
 	if (!c->epoch) {
-		on_refused(g, i, c);
+		on_refused(g, i, c, &after);
 		return;
 	}
 	if (!i && ingest_waits(g) && g->standby)
@@ -256,13 +256,15 @@ static void claim(struct ingest *g, const struct intake *i) {
 	    .waiting = fills,
 	    /* Of a copy the run is known, but not whether its owner still has a publisher. */
 	    .held = g->run.run || (g->stream->replica && !config->ingest_second),
-	    .gone_epoch = fills ? g->gone_epoch : g->after_epoch,
-	    .gone_ms = fills ? g->gone_ms : g->after_ms,
+	    .gone_epoch = fills ? g->gone_epoch : g->after.epoch,
+	    .gone_ms = fills              ? g->gone_ms
+	               : g->after.refused ? 0
+	                                  : OWNER_DEAD_MS,
+	    .gone_sure = !fills && (g->after.refused || g->after.silent),
 	    .stall_ms = config->ingest_stall,
 	    .silent_ms = silent_ms};
 	g->claiming = true;
 	g->again = false;
-	g->after_epoch = 0;
 	registry_claim(g->origin->registry, &g->stream->name, &request, on_claimed, g);
 }
 
@@ -330,16 +332,17 @@ void ingest_fill(struct worker *w, const struct stream_name *name, uint64_t epoc
 	slate_begin(&g->slate);
 }
 
-void ingest_inherit(struct intake *i, struct seat *seat, struct shadow *shadow, uint64_t epoch, bool known_dead) {
+void ingest_inherit(struct intake *i, struct seat *seat, struct shadow *shadow, const struct gone *gone) {
 	struct ingest *g = ingest_get(streams_worker(i->streams), &i->request.name);
 	bool map = config_node(streams_config(i->streams))->registry_backend != CONFIG_BACKEND_STATIC;
 	i->role = NULL;
 	if (g && g->standby && !g->holder && !g->candidate && !standby_next(g->standby)) {
-		g->after_epoch = map ? epoch : 0;
-		g->after_ms = known_dead ? 0 : OWNER_DEAD_MS;
 		i->role = g;
 		standby_adopt(g->standby, i, seat, shadow);
-		ingest_reclaim(g, i);
+		g->candidate = i;
+		g->after = map ? *gone : (struct gone){0};
+		if (!g->claiming) /* else it gets the answer that one who left was waiting for */
+			claim(g, i);
 	} else if (g && g->standby) {
 		standby_offer(g->standby, i);
 		shadow->whole = false; /* it is compared as it comes */

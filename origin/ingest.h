@@ -40,10 +40,19 @@ void ingest_replicated(struct worker *w, const struct stream_name *name, const c
 struct seat;
 struct shadow;
 
+/* Another origin, which a publisher that stood by there finds gone. */
+struct gone {
+	uint64_t epoch;    /* of its claim; 0: not known, or it has let go of the name */
+	char address[300]; /* of its relay */
+	bool refused;      /* nobody listens there any more: its process is gone */
+	bool silent;       /* nothing has come from it for relay.dead_after */
+};
+
 /* A publisher that stood by at another origin (away.h) wants the name here, for that origin is gone as far as can be
- * seen: after its `epoch` (0: not known), if the map agrees, which need not be asked whether it has heard of that
- * origin if its process is `known_dead`. What is kept of it is moved from. Refused, it stands by again. */
-void ingest_inherit(struct intake *i, struct seat *seat, struct shadow *shadow, uint64_t epoch, bool known_dead);
+ * seen: if the map agrees, which need not be asked whether it has heard of that origin if its process is gone. Without
+ * a map what is seen here is enough, unless a linked origin hears that one. What is kept of the publisher is moved
+ * from. Refused, it stands by again. */
+void ingest_inherit(struct intake *i, struct seat *seat, struct shadow *shadow, const struct gone *gone);
 
 /* The stream goes on with its standby. 0, `*aligned` if that is done and seamless; UV_ENOENT: there is no such stream;
  * UV_ENOTSUP: it has no standby; UV_EBUSY: a switch is under way. */

@@ -38,8 +38,7 @@ struct ingest {
 	struct standby *standby; /* NULL: ingest.second is not backup */
 	uint64_t gone_epoch;     /* of another origin, which is dead: the slate claims after it. 0: not so */
 	int64_t gone_ms;
-	uint64_t after_epoch; /* of another origin, which a publisher finds dead that stood by there. 0: not so */
-	int64_t after_ms;     /* the map must not have heard of it for so long */
+	struct gone after; /* which the publisher that claims stood by at, as long as its claim is awaited. Epoch 0: none */
 	struct timer grace;
 	struct replicas *replicas;                           /* NULL: none are wanted */
 	struct timeline_counts earlier;                      /* of epochs before */

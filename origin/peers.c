@@ -166,11 +166,23 @@ void peer_link_open(struct peer_link *l, struct peers *p, const char *id, const 
 		link_up(l, peer->upstream);
 }
 
-bool peer_link_refused(const struct peer_link *l) {
+/* Of the origin that is meant, if its link is down; else NULL. */
+static const struct upstream *find_down(const struct peer_link *l) {
 	if (!l->peers)
-		return false;
+		return NULL;
 	const struct peer *peer = *l->id ? peers_find(l->peers, l->id) : find_address(l->peers, l->address);
-	return peer && peer->upstream && !peer->upstream->up && peer->upstream->refused;
+	return peer && peer->upstream && !peer->upstream->up ? peer->upstream : NULL;
+}
+
+bool peer_link_refused(const struct peer_link *l) {
+	const struct upstream *u = find_down(l);
+	return u && u->refused;
+}
+
+bool peer_link_silent(const struct peer_link *l) {
+	const struct upstream *u = find_down(l);
+	return u && u->heard_ms &&
+	       worker_now_ms(u->pool->worker) - u->heard_ms >= (uint64_t)config_of(l->peers)->relay_dead_after;
 }
 
 void peer_link_close(struct peer_link *l) {

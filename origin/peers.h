@@ -97,6 +97,9 @@ void peer_link_open(struct peer_link *l, struct peers *p, const char *id, const 
 /* The origin's host has answered the last attempt, and nobody listens there: it is not only out of reach. */
 bool peer_link_refused(const struct peer_link *l);
 
+/* Its link is down, and nothing has come from the origin for relay.dead_after. */
+bool peer_link_silent(const struct peer_link *l);
+
 /* Closed already, or all zero, is fine. */
 void peer_link_close(struct peer_link *l);
 

@@ -171,7 +171,8 @@ void claim_locally(struct registry *r, struct claiming *c, const struct registry
 	struct record *k = record_find(r, &c->name);
 	bool elsewhere = heard && heard->epoch > (k ? k->state.epoch : 0);
 	const char *why = "no map says that its origin is gone";
-	if (c->gone_epoch || (k && k->live && !elsewhere && c->silent_ms >= 0 && !may_replace(k, c, &why))) {
+	if ((c->gone_epoch && !c->gone_sure) ||
+	    (k && k->live && !elsewhere && c->silent_ms >= 0 && !may_replace(k, c, &why))) {
 		claim_answer(c, 0, NULL, why);
 		return;
 	}
@@ -198,7 +199,8 @@ void registry_claim(struct registry *r, const struct stream_name *name, const st
 	                       .waiting = request->waiting,
 	                       .held = request->held,
 	                       .gone_epoch = request->gone_epoch,
-	                       .gone_ms = request->gone_ms};
+	                       .gone_ms = request->gone_ms,
+	                       .gone_sure = request->gone_sure};
 	snprintf(c->publisher, sizeof c->publisher, "%s", request->publisher ? request->publisher : "");
 	snprintf(c->credential, sizeof c->credential, "%s", request->credential ? request->credential : "");
 	list_append(&r->claims, &c->node);

@@ -53,7 +53,8 @@ struct registry_request {
 	bool held;           /* the stream is at this node already: nobody else need be asked of it */
 	uint64_t gone_epoch; /* not 0: only if the map still has it of this epoch, and has not heard of its owner, however
 	                        it holds the name, */
-	int64_t gone_ms;     /* for so long; where no map can say, it is refused */
+	int64_t gone_ms;     /* for so long. Where no map can say, it is refused, but for */
+	bool gone_sure;      /* whoever has seen by itself that the owner is gone: then the linked nodes are asked */
 };
 
 struct registry_claim {

@@ -42,6 +42,7 @@ struct claiming {
 	bool waiting, held;
 	uint64_t gone_epoch;
 	int64_t gone_ms;
+	bool gone_sure;
 	bool kept; /* the map was not tried yet: sent, or decided, as soon as that is known */
 	struct registry_claim answer;
 	char refusal[160];

@@ -169,6 +169,7 @@ static void on_closed(struct link *l) {
 	u->link = NULL;
 	u->up = u->draining = false;
 	u->refused = l->refused;
+	u->heard_ms = l->ready ? l->heard_ms : u->heard_ms;
 	lull_stop(u);
 	snprintf(u->why, sizeof u->why, "%s", l->why);
 	if (!u->told && !u->pool->stopping && !u->is_self)

@@ -41,6 +41,7 @@ struct upstream {
 	struct lull lull;
 	char peer[RELAY_NODE_SIZE]; /* the node's id, once it has been up */
 	char why[RELAY_WHY_SIZE];   /* it is down */
+	uint64_t heard_ms;          /* and nothing has come since, in the loop's time; 0: it was never up */
 	bool told;                  /* that it is down was logged */
 	uint64_t next_id;
 	struct pull *pulls; /* hash by id */

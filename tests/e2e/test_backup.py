@@ -1,9 +1,11 @@
 """Two encoders publish one name: the second is held ready, and the stream changes to it when the first fails."""
 import signal
+import time
 
 import pytest
 import relay
 import web
+from cable import Cable
 from process import SLOW, wait_until
 from program import Program, ProgramEncoder, ProgramWatcher
 from redis import Redis
@@ -219,12 +221,16 @@ def test_a_standby_whose_stream_ends_is_told(pair):
 @pytest.fixture
 def two_origins(children, nodes, clip_tags, open_things):
     """Two origins with one map, or that ask each other, an edge, an encoder at each origin, and a viewer. The second encoder stands by at
-    the first origin."""
-    def make(other=None, tags=None, registry="redis", **settings):
+    the first origin, which others reach through `cable` if there is one."""
+    def make(other=None, tags=None, registry="redis", cable=None, **settings):
         common = {"node.workers": 1}
         if registry == "redis":
-            common = {**common, "registry.backend": "redis", "registry.redis": Redis(children).start().address}
+            make.redis = Redis(children).start()
+            common = {**common, "registry.backend": "redis", "registry.redis": make.redis.address}
         origins = [nodes("origin", {**common, **BACKUP, **settings}, name=name) for name in ("one", "two")]
+        if cable:
+            cable.target = origins[0].relay_port
+            origins[0].settings["relay.advertise"] = f"127.0.0.1:{cable.port}"
         if registry == "redis":
             for one in origins:
                 one.start()
@@ -389,6 +395,38 @@ def test_the_standbys_origin_goes_on_when_the_holders_is(two_origins, clip_tags,
         one.child.signal(signal.SIGCONT)
         one.wait_metric("weir_streams", 0, timeout=10)
         assert stream(two)["state"] == "live"
+
+
+def test_without_redis_the_standbys_origin_goes_on_when_the_holders_is_gone(two_origins, clip_tags):
+    (one, two), _, first, second, viewer = two_origins(other=Program(clip_tags, salt=b"other"), **{"stream.replicas": 1})
+    two.wait_metric("weir_replicas", 1)
+    wait_until(lambda: len(second.sent) > 60, 10, "the second encoder has sent a GOP")
+    run = stream(one)["run"]
+    two_origins.redis.stop()
+    for node in (one, two):
+        node.wait_metric("weir_registry_connections", 0)
+    one.kill()
+    number = second.sent[-1]
+    wait_until(lambda: viewer.newest(b"other") > number, 20, "the viewer sees the second encoder")
+    assert stream(two)["run"] == run and switches(two, "lost") == 1
+
+
+def test_without_redis_an_origin_that_may_live_keeps_its_stream(two_origins, open_things):
+    cable = open_things(Cable(0))
+    (one, two), _, first, second, _ = two_origins(cable=cable, **{"relay.dead_after": "30s"})
+    two_origins.redis.stop()
+    for node in (one, two):
+        node.wait_metric("weir_registry_connections", 0)
+    epoch = stream(one)["epoch"]
+    cable.cut()
+    two.wait_log("a standby has lost the origin that has its name", 10)
+    until = time.monotonic() + 2
+    while time.monotonic() < until:
+        assert two.api("streams")["streams"] == [], "the link was lost just now"
+        time.sleep(0.05)
+    cable.mend()
+    wait_until(lambda: standby(one), 15, "the second encoder stands by again")
+    assert stream(one)["epoch"] == epoch and not first.ended and not second.ended
 
 
 def test_the_standbys_origin_goes_on_when_the_holders_drains(two_origins, clip_tags):

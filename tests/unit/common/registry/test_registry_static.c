@@ -165,3 +165,62 @@ Test(registry_static, nobody_takes_a_gap_elsewhere_for_no_map_says_that_its_owne
 	cr_assert_eq(claim_for_gap(0, 5, 0).epoch, 0);
 	close_nodes();
 }
+
+/* --- without a map, of who finds the owner gone --- */
+
+static void claim_answered(void *context, const struct registry_claim *c) {
+	struct claiming_test *k = context;
+	k->claim = *c;
+	atomic_fetch_add(&k->answered, 1);
+}
+
+static void answer_pending(struct registry *r, void *linked) {
+	(void)r;
+	pending(pending_context, linked);
+}
+
+static void claim_after(struct registry *r, void *context) {
+	struct claiming_test *k = context;
+	registry_claim(r, &cam, &k->request, claim_answered, k);
+}
+
+/* What becomes of the claim if the linked nodes answer so; NULL: they are not to be asked. */
+static struct claiming_test claim_gone(bool sure, const struct registry_location *linked) {
+	struct claiming_test k = {
+	    .request = {.publisher = "", .policy = TAKEOVER_REJECT, .silent_ms = -1, .gone_epoch = 5, .gone_sure = sure}};
+	asked = 0;
+	node_set_ask(0, ask);
+	open_nodes();
+	on_node(0, claim_after, &k);
+	cr_expect_eq(asked, linked ? 1 : 0);
+	if (linked)
+		on_node(0, answer_pending, (void *)linked);
+	wait_for_count(&k.answered, 1);
+	close_nodes();
+	return k;
+}
+
+static const struct registry_state heard = {.run = 77, .epoch = 5, .number = 1234};
+static const struct registry_state lost = {.run = 77, .epoch = 5, .number = 1234, .waiting = true};
+
+Test(registry_gone, a_link_that_was_lost_just_now_takes_no_name) {
+	cr_assert_eq(claim_gone(false, NULL).claim.epoch, 0);
+}
+
+Test(registry_gone, an_owner_that_is_dead_by_all_that_can_be_seen_is_followed) {
+	cr_assert_neq(claim_gone(true, &(struct registry_location){0}).claim.epoch, 0);
+}
+
+Test(registry_gone, an_owner_that_a_linked_node_hears_keeps_its_name) {
+	struct registry_location l = {.found = true, .epoch = 5, .state = &heard};
+	cr_assert_eq(claim_gone(true, &l).claim.epoch, 0);
+}
+
+Test(registry_gone, the_run_goes_on_as_a_copy_knows_it) {
+	struct registry_location l = {.found = true, .epoch = 5, .state = &lost};
+	struct registry_claim c = claim_gone(true, &l).claim;
+	cr_assert_gt(c.epoch, 5);
+	cr_assert(c.known);
+	cr_assert_eq(c.previous.run, 77);
+	cr_assert_eq(c.previous.number, 1234);
+}
