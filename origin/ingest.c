@@ -50,8 +50,17 @@ void ingest_ended(struct stream *s) {
 	ingest_free(g);
 }
 
+enum { CLAIM_LOOK_MS = 100 };
+
+/* Somebody may have the name in a moment. */
+static bool is_claimed(const struct ingest *g) {
+	return g->claiming || (g->standby && standby_next(g->standby));
+}
+
 static void on_grace_over(struct timer *t) {
 	struct ingest *g = list_entry(t, struct ingest, grace);
+	if (is_claimed(g) && timer_start(&g->grace, CLAIM_LOOK_MS) == 0)
+		return;
 	log_info("stream ended: no publisher came back", log_str("stream", g->stream->name.text),
 	         log_u64("run", g->run.run), log_u64("epoch", g->epoch));
 	registry_release(g->origin->registry, &g->stream->name, g->epoch);
@@ -89,6 +98,13 @@ static bool take_over(struct ingest *g, const struct registry_claim *c) {
 	return replica_take(g->stream) && run_adopt(&g->run, g->stream) && (!known || known == g->stream->epoch);
 }
 
+/* The map, all who are linked, and who holds copies hear of the epoch. */
+static void tell_epoch(struct ingest *g) {
+	ingest_tell_registry(g);
+	origin_announce(g->origin, &g->stream->name, g->epoch);
+	replicate(g);
+}
+
 static void lost(struct ingest *g);
 
 /* Granted, but who asked has left: the name stays with the holder, or waits, or nobody wants it. */
@@ -97,7 +113,7 @@ static void claimed_for_nobody(struct ingest *g, const struct registry_claim *c)
 	if (g->stream->replica) {
 		take_over(g, c);
 		g->epoch = g->stream->epoch = epoch;
-		replicate(g);
+		tell_epoch(g);
 		lost(g);
 		return;
 	}
@@ -107,11 +123,13 @@ static void claimed_for_nobody(struct ingest *g, const struct registry_claim *c)
 			intake_stop(g->holder, PUBLISH_UNAVAILABLE, "out of memory");
 		else
 			timeline_continue(g->timeline);
+		if (g->standby)
+			standby_renewed(g->standby);
 	} else {
 		g->epoch = g->stream->epoch = epoch;
 	}
 	if (g->holder || g->stream->phase != STREAM_PENDING) {
-		ingest_tell_registry(g);
+		tell_epoch(g);
 		return;
 	}
 	registry_release(g->origin->registry, &g->stream->name, epoch);
@@ -192,9 +210,23 @@ static int begin(struct ingest *g, uint64_t epoch, bool may_carry_on) {
 	return ingest_begin_epoch(g, epoch);
 }
 
+/* Without memory for its epoch it leaves at once; the name is ours all the same. */
+static void drop_holder(struct ingest *g) {
+	struct intake *i = g->holder;
+	g->holder = NULL;
+	i->role = NULL;
+	bool goes_on = standby_for(g, i) && standby_left(g->standby, i);
+	(i->accepted ? intake_stop : intake_refuse)(i, PUBLISH_UNAVAILABLE, "out of memory");
+	tell_epoch(g);
+	if (!goes_on)
+		lost(g);
+}
+
 static void on_claimed(void *context, const struct registry_claim *c) {
 	struct ingest *g = context;
 	struct intake *i = g->candidate;
+	struct gone after = g->after;
+	g->after.epoch = 0;
 	g->claiming = false;
 	answer_heir(g, c);
 	if (g->again && i) {
@@ -224,9 +256,7 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 		return;
 	}
 	if (begin(g, c->epoch, copied && standby_for(g, i))) {
-		g->holder = NULL;
-		i->role = NULL;
-		intake_refuse(i, PUBLISH_UNAVAILABLE, "out of memory");
+		drop_holder(g);
 		return;
 	}
 	if (!ingest_waits(g)) {
@@ -235,9 +265,7 @@ static void on_claimed(void *context, const struct registry_claim *c) {
 	}
 	if (!i->accepted)
 		intake_accept(i, c->epoch);
-	ingest_tell_registry(g);
-	origin_announce(g->origin, &g->stream->name, c->epoch);
-	replicate(g);
+	tell_epoch(g);
 	if (ingest_waits(g))
 		begin_grace(g);
 	if (standby_for(g, i))
@@ -313,7 +341,7 @@ void ingest_publish(struct intake *i) {
 		return;
 	}
 	if (g->candidate) {
-		intake_refuse(i, PUBLISH_BAD_NAME, "another publisher is just taking the name");
+		intake_refuse(i, PUBLISH_UNAVAILABLE, "another publisher is just taking the name");
 		return;
 	}
 	g->candidate = i;

@@ -32,15 +32,17 @@ void ingest_lost(struct worker *w, const struct stream_name *name, uint64_t epoc
 	struct ingest *g = s ? s->role : NULL;
 	if (!g || g->epoch != epoch)
 		return;
+	/* With a backup it stands by there when it comes again. */
+	enum publish_refusal refusal = g->standby ? PUBLISH_ELSEWHERE : PUBLISH_REPLACED;
 	log_info("stream goes on at another origin", log_str("stream", name->text), log_u64("run", g->run.run),
 	         log_u64("epoch", epoch), log_str("origin", holder));
 	if (g->holder) {
 		g->holder->role = NULL;
-		intake_stop(g->holder, PUBLISH_REPLACED, "another publisher took the name, at another origin");
+		intake_stop(g->holder, refusal, "another publisher took the name, at another origin");
 		g->holder = NULL;
 	}
 	if (g->standby)
-		standby_stop(g->standby, PUBLISH_REPLACED, "another publisher took the name, at another origin");
+		standby_stop(g->standby, refusal, "another publisher took the name, at another origin");
 	stream_withdraw(s);
 }
 

@@ -97,13 +97,16 @@ static bool silent(const struct standby *s, const struct intake *i) {
 	return worker_now_ms(ingest_worker(s->ingest)) - i->last_sample_ms >= (uint64_t)standby_config(s)->ingest_stall;
 }
 
+static bool same_host(const struct intake *i, const struct intake *newcomer) {
+	return i && takeover_same_host(i->request.remote, newcomer->request.remote);
+}
+
 /* A third one comes, which may be one of the two that connects again, its old connection being half open. It gets the
  * standby's seat if that is silent, or from the newcomer's own host while the holder is not. The holder's own host: the
  * stream changes to the standby first, if nobody notices. */
 static bool make_room(struct standby *s, const struct intake *newcomer) {
-	const struct intake *standby = standby_other(s)->intake, *holder = standby_held(s)->intake;
-	bool like_standby = takeover_same_host(standby->request.remote, newcomer->request.remote);
-	bool like_holder = holder && takeover_same_host(holder->request.remote, newcomer->request.remote);
+	const struct intake *standby = standby_other(s)->intake;
+	bool like_standby = same_host(standby, newcomer), like_holder = same_host(standby_held(s)->intake, newcomer);
 	bool aligned = false;
 	if (s->switching)
 		return false;
@@ -117,9 +120,15 @@ static bool make_room(struct standby *s, const struct intake *newcomer) {
 	return true;
 }
 
+/* There is no room just now: encoders stop for good at BadName, so it is not for one that may have a seat soon. */
+static enum publish_refusal refusal_of(const struct standby *s, const struct intake *newcomer) {
+	bool one_of_two = same_host(standby_other(s)->intake, newcomer) || same_host(standby_held(s)->intake, newcomer);
+	return s->switching || one_of_two ? PUBLISH_UNAVAILABLE : PUBLISH_BAD_NAME;
+}
+
 void standby_offer(struct standby *s, struct intake *i) {
 	if (standby_other(s)->intake && !make_room(s, i)) {
-		intake_refuse(i, PUBLISH_BAD_NAME, "the name has a publisher and a standby already");
+		intake_refuse(i, refusal_of(s, i), "the name has a publisher and a standby already");
 		return;
 	}
 	seat_standby(s, i);
@@ -168,12 +177,12 @@ static void begin(struct standby *s) {
 static bool take_from_holder(struct standby *s, const struct sample *sample, int64_t wall_us) {
 	struct align_frame f;
 	struct align_place place;
-	bool frame = seat_note(standby_held(s), sample, wall_us, &f);
-	bool compared = s->begun || align_behind(&s->align);
-	if (!frame || !compared || align_push(&s->align, s->align.active, &f, &place))
+	if (!seat_note(standby_held(s), sample, wall_us, &f))
 		return true;
+	bool compared = s->begun || align_behind(&s->align);
+	bool placed = compared && !align_push(&s->align, s->align.active, &f, &place);
 	s->torn |= align_torn(&s->align);
-	return !s->torn && align_take(&s->align, s->align.active, &place);
+	return !s->torn && (!placed || align_take(&s->align, s->align.active, &place));
 }
 
 static void keep_of_standby(struct standby *s, const struct sample *sample, int64_t wall_us) {
@@ -223,6 +232,8 @@ bool standby_left(struct standby *s, struct intake *i) {
 	if (i != standby_held(s)->intake)
 		return false;
 	seat_take(standby_held(s), NULL);
+	shadow_fini(&s->replay);
+	s->torn = false;
 	return standby_other(s)->intake && standby_switch(s, STANDBY_LOST, &aligned) == 0 && aligned;
 }
 
@@ -231,6 +242,10 @@ bool standby_refused(struct standby *s, const struct intake *i) {
 		return false;
 	s->switching = false;
 	return true;
+}
+
+void standby_renewed(struct standby *s) {
+	s->torn = false;
 }
 
 struct intake *standby_next(struct standby *s) {
@@ -251,7 +266,7 @@ bool standby_claimed(struct standby *s, struct intake *i, struct intake *old) {
 		standby_log(s, "stream goes on at this origin, whose encoder stood by elsewhere", i,
 		            "the other origin is gone");
 	}
-	s->adopted = false;
+	s->adopted = s->torn = false;
 	s->replay = s->shadow;
 	s->shadow = (struct shadow){0};
 	align_switch(&s->align);

@@ -42,6 +42,9 @@ void standby_samples(struct standby *s, struct intake *i, const struct sample *s
  * False: the stream waits; a standby's claim follows. */
 bool standby_left(struct standby *s, struct intake *i);
 
+/* The holder goes on in a new epoch, which it has claimed for itself. */
+void standby_renewed(struct standby *s);
+
 /* The standby; NULL: there is none. */
 struct intake *standby_next(struct standby *s);
 

@@ -26,8 +26,8 @@ struct standby {
 	bool begun;           /* the two are being compared */
 	bool told_aligned;    /* by the metric and the log */
 	bool by_hand;         /* the last switch was the API's: no failback before the next */
-	bool torn;            /* what the holder sends does not fit to what the stream has: it needs a new epoch */
-	bool switching;       /* the standby's claim is to be made, or awaited, */
+	bool torn;      /* what the holder sends does not fit to what the stream has: nothing goes in before a new epoch */
+	bool switching; /* the standby's claim is to be made, or awaited, */
 	enum standby_reason reason;
 	bool adopted; /* it stood by at another origin before, */
 	bool carried; /* whose log goes on here: `replay` has places in `align` */

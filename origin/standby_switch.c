@@ -140,6 +140,17 @@ void standby_watch(struct standby *s) {
 		log_error("the standby is not watched: out of memory", log_str("stream", s->ingest->stream->name.text));
 }
 
+/* Refused, it is tried again. Last call. */
+static void mend(struct standby *s) {
+	struct ingest *g = s->ingest;
+	if (align_torn(&s->align)) {
+		align_reset(&s->align, "what both sent was not the same after all");
+		log_warn("the standby's frames do not go on from the other's after all: a new epoch begins",
+		         log_str("stream", g->stream->name.text), log_u64("epoch", g->epoch));
+	}
+	ingest_reclaim(g, g->holder);
+}
+
 void standby_on_check(struct timer *t) {
 	struct standby *s = list_entry(t, struct standby, check);
 	struct ingest *g = s->ingest;
@@ -148,13 +159,8 @@ void standby_on_check(struct timer *t) {
 		standby_watch(s);
 	if (g->claiming)
 		return;
-	if (s->torn) {
-		s->torn = false;
-		align_reset(&s->align, "what both sent was not the same after all");
-		log_warn("the standby's frames do not go on from the other's after all: a new epoch begins",
-		         log_str("stream", g->stream->name.text), log_u64("epoch", g->epoch));
-		if (g->holder)
-			ingest_reclaim(g, g->holder);
+	if (s->torn && g->holder) {
+		mend(s);
 		return;
 	}
 	if (!standby_other(s)->intake)

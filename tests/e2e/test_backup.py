@@ -2,6 +2,7 @@
 import signal
 import time
 
+import flv
 import pytest
 import relay
 import web
@@ -179,13 +180,36 @@ def test_a_new_encoder_takes_the_empty_seat(pair, clip_tags, open_things):
 
 def test_a_third_publisher_is_refused(pair, open_things):
     made, first, second, _ = pair(aligned=False)
-    third = open_things(ProgramEncoder(made.origin.rtmp_port, first.program))
+    third = open_things(ProgramEncoder(made.origin.rtmp_port, first.program, source="127.0.0.2"))
     assert third.answer == "NetStream.Publish.BadName"
     assert made.origin.metric("weir_standbys") == 1
     second.close()
     made.origin.wait_metric("weir_standbys", 0)
     fourth = open_things(ProgramEncoder(made.origin.rtmp_port, first.program))
     assert fourth.answer == "NetStream.Publish.Start"
+
+
+def test_who_may_be_one_of_the_two_that_comes_again_is_told_to_try_again(pair, open_things):
+    """Encoders stop for good at BadName."""
+    made, first, _, _ = pair(aligned=False)
+    again = open_things(ProgramEncoder(made.origin.rtmp_port, first.program))
+    assert again.answer == "NetStream.Publish.Failed"
+    assert made.origin.metric("weir_standbys") == 1
+
+
+def test_without_a_grace_the_standby_goes_on_too(cluster, clip_tags, open_things):
+    made = cluster(origin={**BACKUP, "stream.grace": "0s"})
+    first = open_things(ProgramEncoder(made.origin.rtmp_port, Program(clip_tags)))
+    wait_until(lambda: len(first.sent) > 60, 10, "the first encoder has sent a GOP")
+    second = open_things(ProgramEncoder(made.origin.rtmp_port, Program(clip_tags, salt=b"other")))
+    wait_until(lambda: len(second.sent) > 60, 10, "the second encoder has sent a GOP")
+    run = stream(made.origin)["run"]
+    first.close()
+    wait_until(lambda: switches(made.origin, "lost") == 1, 10, "the stream changes to the standby")
+    wait_until(lambda: stream(made.origin).get("publisher", {}).get("seat") == "backup", 5, "which holds it")
+    assert stream(made.origin)["run"] == run and stream(made.origin)["state"] == "live"
+    second.close()
+    made.origin.wait_log("stream ended: no publisher came back", 10)
 
 
 def test_a_frozen_picture_is_left_when_that_is_wanted(cluster, clip_tags, open_things):
@@ -205,6 +229,48 @@ def frozen_frame(tag):
     if tag.type == 9 and not tag.is_keyframe():
         return type(tag)(tag.type, tag.timestamp, tag.payload[:20])
     return type(tag)(tag.type, tag.timestamp, tag.payload[:2000]) if tag.type == 9 else tag
+
+
+class Parting(Program):
+    """The frames from number `apart` on are its own."""
+
+    apart = None
+
+    def tag(self, number):
+        self.salt = b"apart" if self.apart is not None and number >= self.apart else b""
+        return super().tag(number)
+
+    def part_after(self, number):
+        """Soon after that frame, where no keyframe is near."""
+        number += 12
+        while any(self.tag(number + n).is_keyframe() for n in range(30)):
+            number += 1
+        self.apart = number
+
+
+def test_what_does_not_fit_waits_for_the_epoch_that_redis_has_not_granted_yet(redis_cluster, clip_tags, open_things):
+    """The stream changes to a standby that is behind; what it sends turns out to be something else; Redis hangs."""
+    made = redis_cluster(origins=1, edges=1, origin={**BACKUP, "registry.timeout": "30s"})
+    [origin] = made.origins
+    program, parting = Program(clip_tags), Parting(clip_tags)
+    parting.began = program.began
+    first = open_things(ProgramEncoder(origin.rtmp_port, program))
+    wait_until(lambda: first.sent, 10, "the first encoder sends")
+    viewer = open_things(ProgramWatcher(made.edges[0].rtmp_port))
+    second = open_things(ProgramEncoder(origin.rtmp_port, parting, delay=2))
+    wait_until(lambda: standby(origin) and standby(origin)["aligned"], 20, "the two are aligned")
+    made.redis.child.signal(signal.SIGSTOP)
+    parting.part_after(second.sent[-1])
+    first.close()
+    origin.wait_log("do not go on from the other's after all", 10)
+    number = second.sent[-1]
+    wait_until(lambda: second.sent[-1] > number + 20, 10, "the second encoder sends more")
+    made.redis.child.signal(signal.SIGCONT)
+    wait_until(lambda: viewer.newest(b"apart") > second.sent[0], 20, "its own frames are seen")
+    shown = [frame[1] for frame in viewer.frames if frame[2] == b"apart" and frame[0] == flv.VIDEO]
+    assert parting.tag(shown[0]).is_keyframe(), "they begin in the new epoch"
+    origin.wait_log("do not go on from the other's after all")
+    assert len(origin.log_lines("do not go on from the other's after all")) == 1
 
 
 def test_a_standby_whose_stream_ends_is_told(pair):
@@ -462,7 +528,7 @@ def test_a_copy_moves_to_the_origin_where_the_standby_is(children, nodes, clip_t
 
 def test_a_third_publisher_is_refused_at_the_other_origin_too(two_origins, open_things):
     (_, two), _, first, _, _ = two_origins()
-    third = open_things(ProgramEncoder(two.rtmp_port, first.program))
+    third = open_things(ProgramEncoder(two.rtmp_port, first.program, source="127.0.0.2"))
     assert third.answer == "NetStream.Publish.BadName"
 
 

@@ -13,6 +13,7 @@ import tls
 import rtmp
 import web
 import weir
+from process import wait_until
 
 LIBRARY = weir.ROOT / "build/release/tests/libfail_alloc.so"
 MOST = 600  # allocations of one session that are tried
@@ -67,10 +68,10 @@ def swept(children, tmp_path, nodes):
     assert LIBRARY.exists(), "build it: cmake --build build/release --target fail_alloc"
     allocations = Allocations(tmp_path)
 
-    def make(which, more=None):
+    def make(which, more=None, origin_more=None):
         env = {"LD_PRELOAD": str(LIBRARY), "WEIR_FAIL_ALLOC": str(allocations.path)}
         settings = {"node.workers": 1, "stream.grace": "100ms", "logging.level": "error"}
-        origin = nodes("origin", settings, env=env if which == "origin" else None).start()
+        origin = nodes("origin", {**settings, **(origin_more or {})}, env=env if which == "origin" else None).start()
         edge = nodes("edge", {**settings, "registry.origins": origin.relay, "edge.linger": "0s", "edge.wait_publish": "5s", **(more or {})},
                      env=env if which == "edge" else None).start()
         return origin, edge, allocations
@@ -92,6 +93,31 @@ def test_a_publish_session(swept, clip_tags):
     sweep(allocations, origin, lambda timeout: publish(origin.rtmp_port, tags, "cam1", timeout))
     origin.wait_metric("weir_publishers", 0)
     origin.wait_metric("weir_streams", 0)
+
+
+def test_a_switch_to_a_backup(swept, clip_tags):
+    """The name is had by nobody when both have left, whatever failed."""
+    origin, _, allocations = swept("origin", origin_more={"ingest.second": "backup"})
+    number = count = 0
+    while number <= count and number < MOST:
+        number += 1
+        with rtmp.Client(origin.rtmp_port) as first, rtmp.Client(origin.rtmp_port) as second:
+            for client in (first, second):
+                assert client.publish("cam1") == "NetStream.Publish.Start"
+                for tag in clip_tags[:10]:
+                    client.send_tag(tag)
+            wait_until(lambda: origin.api("streams/live/cam1")["frames"], 10, "the stream has begun")
+            allocations.arm(number)
+            try:
+                web.request(origin.http_port, "/api/v1/streams/live/cam1/switch", method="POST", timeout=5)
+                web.request(origin.http_port, "/api/v1/streams/live/cam1", timeout=5)
+            except (OSError, http.client.HTTPException):
+                pass  # it was this one
+            count = allocations.disarm()
+        assert origin.child.running(), f"it died of allocation {number}"
+        origin.wait_metric("weir_streams", 0, timeout=10)
+    print(f"{number} allocations")
+    assert 20 < number < MOST
 
 
 def test_a_relay_link(swept, clip_tags):

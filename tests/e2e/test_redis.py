@@ -191,19 +191,21 @@ def test_viewers_cost_the_map_nothing(redis_cluster, encoder):
     assert 0 < few and many <= few + seconds, f"{few} commands with one viewer, {many} with 41"
 
 
-def test_two_publishers_of_one_name_are_settled_when_redis_is_back(redis_cluster):
-    made = redis_cluster()
+@pytest.mark.parametrize("second, code", [("takeover", "BadName"), ("backup", "Failed")], ids=["stops", "comes again"])
+def test_two_publishers_of_one_name_are_settled_when_redis_is_back(redis_cluster, second, code):
+    """With a backup the older one stands by when it comes again; at BadName it would not."""
+    made = redis_cluster(origin={"ingest.second": second})
     made.redis.stop()
     for node in made.nodes():
         node.wait_metric("weir_registry_connections", 0)
-    with rtmp.Client(made.origins[0].rtmp_port) as first, rtmp.Client(made.origins[1].rtmp_port) as second:
+    with rtmp.Client(made.origins[0].rtmp_port) as first, rtmp.Client(made.origins[1].rtmp_port) as other:
         assert first.publish("cam1") == "NetStream.Publish.Start"
-        assert second.publish("cam1") == "NetStream.Publish.Start", "nobody can know of the other"
+        assert other.publish("cam1") == "NetStream.Publish.Start", "nobody can know of the other"
         epochs = [int(origin.api("streams")["streams"][0]["epoch"]) for origin in made.origins]
         assert epochs[1] > epochs[0]
         made.redis.start()
         status = first.wait_status(10)
-        assert status["code"] == "NetStream.Publish.BadName" and "at another origin" in status["description"]
+        assert status["code"] == f"NetStream.Publish.{code}" and "at another origin" in status["description"]
         wait_until(lambda: made.stream().get("epoch") == str(epochs[1]), 5, "the map has the newer one")
         made.origins[0].wait_log(r"another origin has the stream.*stream=live/cam1.*origin=origin2")
         assert made.origins[1].metric("weir_publishers") == 1

@@ -6,6 +6,7 @@ import hls
 import numbered
 import pytest
 import relay
+import rtmp
 from cable import Cable
 from process import SLOW, wait_until
 from redis import Redis
@@ -312,6 +313,33 @@ def test_of_a_copy_only_edges_are_told(origins, clip_tags, closing, role, told):
         link.socket.sendall(relay.message(relay.LOCATE, [(1, 1), (2, "live/cam1")]))
         link.read_until(relay.LOCATED, before)
         assert [number for number in before if number == relay.ANNOUNCE] == wanted
+
+
+def test_copies_are_told_of_an_epoch_that_nobody_waits_for(origins, clip_tags, closing):
+    """The publisher has left before Redis answered its claim."""
+    made = origins("redis", origin={"stream.grace": "20s", "registry.timeout": "5s", "relay.dead_after": "20s"})
+    owner = made.origins[0]
+    first = closing(numbered.Publisher(owner.rtmp_port, clip_tags))
+    copy = holder_of(made, owner)
+    wait_until(lambda: made.redis.hash("weir:stream:live/cam1").get("replicas") == f"{copy.name}\n", 10, "the map knows it")
+    first.close()
+    wait_until(lambda: made.redis.hash("weir:stream:live/cam1")["state"] == "waiting", 10, "the stream waits")
+    epoch = stream_of(owner)["epoch"]
+    link = closing(relay.Link(owner.relay_port))
+    assert link.next_fields(relay.ANNOUNCE)[2] == int(epoch)
+    gone = closing(rtmp.Client(owner.rtmp_port))
+    gone.connect()
+    gone.create_stream()
+    owner.wait_metric("weir_publishers", 0)
+    made.redis.child.signal(signal.SIGSTOP)
+    gone.command("publish", None, "cam1", "live", stream_id=gone.stream_id)
+    owner.wait_metric("weir_publishers", 1)
+    gone.close()
+    owner.wait_metric("weir_publishers", 0)
+    made.redis.child.signal(signal.SIGCONT)
+    wait_until(lambda: int(stream_of(owner)["epoch"]) > int(epoch), 10, "it is granted")
+    assert link.next_fields(relay.ANNOUNCE)[2] == int(stream_of(owner)["epoch"]), "whoever is linked is told"
+    wait_until(lambda: made.redis.hash("weir:stream:live/cam1")["replicas"] == f"{copy.name}\n", 5, "and still the copy")
 
 
 def test_an_origin_that_was_silent_does_not_keep_a_copy_that_is_held_elsewhere(origins, clip_tags, closing):
