@@ -89,7 +89,8 @@ static void list_nodes(struct worker *w, json_t *array) {
 		const struct peer *peer = list_entry(node, struct peer, node);
 		const struct upstream *u = peer->upstream;
 		if (u && !u->is_self)
-			admin_add_node(array, peer->id, "origin", peer->address, u->up ? "up" : "down", u->up ? NULL : u->why);
+			admin_add_node(array, peer->id, "origin", peer->address,
+			               u->up ? peer->draining ? "draining" : "up" : "down", u->up ? NULL : u->why);
 	}
 	relay_server_each(&n->relay, add_link, array);
 	admin_add_map(array, origin_of(w)->registry);

@@ -326,15 +326,6 @@ void peers_nodes(struct peers *p, const struct registry_node *nodes, size_t coun
 			note_listed(p, &nodes[i]);
 }
 
-struct upstream *peers_located(struct peers *p, const struct registry_location *l) {
-	if (l->where || !l->address)
-		return l->where;
-	struct peer *peer = find_address(p, l->address);
-	if (peer)
-		need(p, peer);
-	return peer ? peer->upstream : NULL;
-}
-
 void peers_open(struct peers *p) {
 	if (p->opened)
 		return;

@@ -81,9 +81,6 @@ void peers_open(struct peers *p);
 /* The origin of that id, or NULL. */
 struct peer *peers_find(struct peers *p, const char *id);
 
-/* The upstream that the registry's answer means, linked from now on; NULL: its origin is not known. */
-struct upstream *peers_located(struct peers *p, const struct registry_location *l);
-
 /* Its link can be used now. */
 bool peer_up(const struct peer *peer);
 
