@@ -1,9 +1,9 @@
 /*
  * packager.h: a rendition's entries, in the log's order, become parts and segments in a store. Pure: no clock, no loop.
  *
- * One for each rendition that is packaged, and one for each hole that is filled from fetched entries: what is in the
- * store already is left as it is, so overlaps do no harm. What it makes is a function of marks, frames and Tracks only,
- * never of where it began: a segment whose beginning it did not see it does not make.
+ * One for each rendition that is packaged. Entries that had to be fetched go through it in their place, before those of
+ * the log that follow them; what is in the store already is left as it is. What it makes is a function of marks, frames
+ * and Tracks only, never of where it began: a segment whose beginning it did not see it does not make.
  */
 #pragma once
 
@@ -23,14 +23,14 @@ struct packager_ops {
 	/* The run is over; all segments are closed. */
 	void (*on_end)(void *context, const char *reason);
 	/* The track's codec has no form in CMAF, or its configuration is broken (`error`): it is left out. Once a
-	 * configuration. */
+	 * configuration, however often Tracks tell it. */
 	void (*on_unsupported)(void *context, const struct track *track, int error);
 };
 
 /* NULL when memory is out. `store` and `context` must outlive it; `rendition` is copied ("source", "720p"). */
 struct packager *packager_new(struct segment_store *store, const char *rendition, const struct packager_ops *ops,
                               void *context);
-/* Open segments stay as they are, open. */
+/* Open segments are holed: nobody will make them whole. */
 void packager_free(struct packager **p);
 
 /*

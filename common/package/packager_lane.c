@@ -203,7 +203,10 @@ static struct bytes *find_init(struct packager *p, struct package_lane *l, struc
 		note_error(p, err);
 		return NULL;
 	}
-	if (err && p->ops->on_unsupported)
+	/* A revision may have changed something else, or be told of again. */
+	const struct track *before = l->init_of ? tracks_find(l->init_of, l->track) : NULL;
+	bool told = before && !l->init && track_same_config(before, t);
+	if (err && !told && p->ops->on_unsupported)
 		p->ops->on_unsupported(p->context, t, err);
 	if (made && bytes_same(made, l->init)) {
 		bytes_unref(&made);

@@ -15,7 +15,7 @@
 enum segment_state { SEGMENT_OPEN = 1, SEGMENT_COMPLETE, SEGMENT_GAP };
 
 enum {
-	SEGMENT_HOLED = 1,     /* frames are missing: not listed and not served until it is made anew */
+	SEGMENT_HOLED = 1,     /* frames are missing: not listed and not served; given up it is a gap */
 	SEGMENT_TENTATIVE = 2, /* the epoch ended here without the origin's word: other edges may have ended it elsewhere,
 	                          so it is served with no-store */
 	SEGMENT_NO_PARTS = 4,  /* a frame or a part broke the rule: from `listed` on there are no more parts in playlists */
@@ -26,7 +26,7 @@ struct segment_part {
 	int64_t dts;       /* of its first frame, in the track's timescale */
 	uint32_t duration; /* ticks */
 	uint32_t frames;   /* in it */
-	bool independent;  /* begins with a frame that a player may begin at */
+	bool independent;  /* has a frame that a player may begin at (rfc8216bis, 4.4.4.9) */
 };
 
 struct segment_sample {

@@ -37,7 +37,7 @@ static enum segment_answer ask_init(const struct segment_track *t, const struct 
 	return SEGMENT_NONE;
 }
 
-/* Not here: another edge may have listed it already, or a hole is being filled. */
+/* Not here: another edge may have listed it already, or it is in a hole that has yet to be given up. */
 static enum segment_answer ask_absent(const struct segment_track *t, const struct segment_name *n) {
 	const struct segment *newest = t->items[t->count - 1];
 	if (t->store->ended || n->epoch < t->items[0]->epoch || n->number < t->items[0]->number)

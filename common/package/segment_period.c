@@ -25,7 +25,7 @@ struct segment_period *segment_period_get(struct segment_store *s, const struct 
 		struct segment_period *p = list_entry(node, struct segment_period, node);
 		if (p->epoch == b->epoch && p->discontinuity == b->mark->discontinuity && p->configs == configs &&
 		    p->anchor.revision == b->mark->anchor.revision) {
-			/* Where the owner does not tell, a filled hole may begin it earlier, but not under readers. */
+			/* Where the owner does not tell, what comes in front may begin it earlier, but not under readers. */
 			if (!b->mark->period_us && !s->published && start_us < p->start_us)
 				p->start_us = start_us;
 			p->users++;

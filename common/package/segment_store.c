@@ -127,21 +127,17 @@ int64_t segment_track_length_us(const struct segment_track *t, size_t at) {
 	return (int64_t)segment_store_target_ms(t->store) * 1000;
 }
 
-/* Fills in what the mark says. On failure the segment is as it was. */
+/* Fills in what the mark says. */
 static int begin(struct segment *s, const struct segment_begin *b) {
 	struct segment_period *period = segment_period_get(s->track->store, b);
 	if (!period)
 		return UV_ENOMEM;
-	struct tracks *tracks = tracks_ref(b->mark->tracks);
-	segment_period_put(&s->period);
-	tracks_unref(&s->tracks);
-	bytes_unref(&s->init);
 	s->epoch = b->epoch;
 	s->number = b->mark->number;
 	s->state = SEGMENT_OPEN;
 	s->discontinuity = b->mark->discontinuity;
 	s->period = period;
-	s->tracks = tracks;
+	s->tracks = tracks_ref(b->mark->tracks);
 	s->info = b->track;
 	s->start_us = ticks_to_us(b->mark->start, b->mark->timescale);
 	s->start = s->first_dts = us_to_ticks(s->start_us, b->track->timescale);
@@ -194,19 +190,8 @@ int segment_store_open(struct segment_store *s, const struct segment_begin *b, s
 	if (!t)
 		return UV_ENOMEM;
 	size_t at = segment_track_at(t, b->mark->number);
-	if (passed_by_older(t, at, b->epoch))
-		return UV_EEXIST;
-	if (at == t->count || t->items[at]->number != b->mark->number)
-		return insert_new(t, at, b, out);
-	struct segment *there = t->items[at];
-	if (!(there->flags & SEGMENT_HOLED))
-		return UV_EEXIST;
-	int err = begin(there, b);
-	if (err)
-		return err;
-	segment_empty(there);
-	*out = there;
-	return 0;
+	bool is_here = at < t->count && t->items[at]->number == b->mark->number;
+	return is_here || passed_by_older(t, at, b->epoch) ? UV_EEXIST : insert_new(t, at, b, out);
 }
 
 /* --- gaps --- */

@@ -1,16 +1,15 @@
 /*
  * segment_store.h: where a stream's segments live, by (track, epoch, number). Nothing else holds segments.
  *
- * One store a stream and node, on the stream's home worker. Packagers put segments in (packager.h; several may: the one
- * that follows the log, one for each further rendition, one that fills a hole from fetched entries), playlists and
- * HTTP read. No clock: the caller says how late it is.
+ * One store a stream and node, on the stream's home worker. Packagers put segments in (packager.h; one for each
+ * rendition), playlists and HTTP read. No clock: the caller says how late it is.
  *
  *   numbers:   … 7 8 9 10 11 12 13            of a track
  *                ├──────────┤                 kept, no longer listed: fetchable for as long as RFC 8216 (6.2.2) asks
  *                           ├──────────▶      what playlists list: at most `window` whole ones, then the open one
  *
  * The range ends before the first number that is missing or holed, whatever has come after it: what is advertised can
- * never be withdrawn, and a number cannot be put in later. Fill the hole, or give it up (it becomes a gap).
+ * never be withdrawn, and a number cannot be put in later. It goes on when the hole is given up (it becomes a gap).
  */
 #pragma once
 
@@ -141,9 +140,8 @@ struct segment_begin {
 	uint32_t init_id;
 };
 
-/* A new open segment. UV_EEXIST: it is here already and not holed, or segments of an
- * older epoch have passed its number; UV_ENOMEM. A holed one is replaced: the new one
- * begins empty. */
+/* A new open segment. UV_EEXIST: it is here already, holed or not, or segments of an older epoch have passed its
+ * number; UV_ENOMEM. */
 int segment_store_open(struct segment_store *s, const struct segment_begin *b, struct segment **out);
 
 /* Its first frame has come: from now on `start` is known. */
