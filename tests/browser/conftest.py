@@ -13,8 +13,8 @@ spec.loader.exec_module(e2e)
 
 import browser as browsers  # noqa: E402
 
-children, nodes, cluster, encoder, clip, clip_tags = (
-    e2e.children, e2e.nodes, e2e.cluster, e2e.encoder, e2e.clip, e2e.clip_tags)
+children, nodes, cluster, encoder, clip, clip_tags, changing_tags = (
+    e2e.children, e2e.nodes, e2e.cluster, e2e.encoder, e2e.clip, e2e.clip_tags, e2e.changing_tags)
 pytest_runtest_makereport = e2e.pytest_runtest_makereport
 
 

@@ -192,3 +192,12 @@ def test_the_best_protocol_is_taken_and_another_one_can_be_chosen(chromium, chil
 def test_an_address_without_its_slash_leads_to_the_player(chromium, one):
     chromium.open(f"http://127.0.0.1:{one.edge.http_port}/live/cam1?protocol=flv")
     assert chromium.read("location.pathname + location.search") == "/live/cam1/?protocol=flv"
+
+
+@pytest.mark.parametrize("protocol", ["flv", "hls", "llhls", "dash"])
+def test_it_plays_over_changes_of_the_sounds_rate(chromium, cluster, encoder, changing_tags, protocol):
+    made = cluster(origin={"package.segment": "1s"})
+    encoder(made.origin.rtmp_port, changing_tags, changing=True)
+    chromium.open(page(made.edge, query=f"?protocol={protocol}"))
+    began = chromium.wait_playing(30)["frames"]
+    chromium.wait("pictures over two changes", lambda s: s["frames"] >= began + 14 * 30, 40 * SLOW)

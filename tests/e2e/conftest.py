@@ -122,3 +122,10 @@ def clip(tmp_path_factory):
 @pytest.fixture(scope="session")
 def clip_tags(clip):
     return flv.read_file(clip)
+
+
+@pytest.fixture(scope="session")
+def changing_tags(clip_tags, tmp_path_factory):
+    """The clip, and behind it one whose sound has another rate."""
+    other = flv.read_file(media.make_clip(tmp_path_factory.mktemp("other") / "other.flv", sample_rate=44100))
+    return flv.joined(clip_tags, other)

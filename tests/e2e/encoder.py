@@ -7,10 +7,11 @@ import rtmp
 
 
 class Encoder:
-    """Publishes in a thread of its own until `close`. With `retry` it connects again whenever the connection breaks."""
+    """Publishes in a thread of its own until `close`. With `retry` it connects again whenever the connection breaks;
+    with `changing` each round tells its configurations again, for they are not the same all through."""
 
-    def __init__(self, port, tags, name="cam1", app="live", retry=False):
-        self.port, self.name, self.app, self.retry = port, name, app, retry
+    def __init__(self, port, tags, name="cam1", app="live", retry=False, changing=False):
+        self.port, self.name, self.app, self.retry, self.changing = port, name, app, retry, changing
         self.tags = [tag for tag in tags if tag.type != flv.DATA]
         self.span = max(tag.timestamp for tag in self.tags) + 33
         self.first_frame_at = []  # time.monotonic() of the first keyframe of each connection
@@ -48,7 +49,7 @@ class Encoder:
         began, lap, first = time.monotonic(), 0, True
         while not self.stopping.is_set():
             for tag in self.tags:
-                if lap and tag.is_config():
+                if lap and tag.is_config() and not self.changing:
                     continue
                 at = tag.timestamp + lap * self.span
                 if self.stopping.wait(max(0.0, began + at / 1000 - time.monotonic())):

@@ -27,6 +27,13 @@ class Tag:
         return self.type in (AUDIO, VIDEO) and len(self.payload) > 1 and self.payload[1] == 1
 
 
+def joined(first, second):
+    """One stream behind the other, without what is no sound or picture."""
+    span = max(tag.timestamp for tag in first) + 33
+    behind = [Tag(tag.type, tag.timestamp + span, tag.payload) for tag in second]
+    return [tag for tag in [*first, *behind] if tag.type != DATA]
+
+
 def padded(tags, size):
     """The same stream, heavier: each video frame carries a filler NAL unit (H.264, 7.3.2.7) of `size` bytes besides."""
     filler = (size + 1).to_bytes(4, "big") + b"\x0c" + b"\xff" * (size - 1) + b"\x80"

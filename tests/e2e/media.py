@@ -8,9 +8,9 @@ from process import SLOW
 FFMPEG = ["ffmpeg", "-hide_banner", "-nostdin", "-nostats"]
 
 
-def _sources(size, rate, audio):
+def _sources(size, rate, audio, sample_rate=48000):
     video = ["-f", "lavfi", "-i", f"testsrc2=size={size}:rate={rate}"]
-    return video + (["-f", "lavfi", "-i", "sine=frequency=440:beep_factor=4:sample_rate=48000"] if audio else [])
+    return video + (["-f", "lavfi", "-i", f"sine=frequency=440:beep_factor=4:sample_rate={sample_rate}"] if audio else [])
 
 
 def _codecs(rate, gop, bframes, audio):
@@ -21,9 +21,9 @@ def _codecs(rate, gop, bframes, audio):
     return video + (["-c:a", "aac", "-b:a", "64k", "-ac", "2"] if audio else [])
 
 
-def make_clip(path, seconds=6, rate=30, gop=1, bframes=2, size="320x180", audio=True):
+def make_clip(path, seconds=6, rate=30, gop=1, bframes=2, size="320x180", audio=True, sample_rate=48000):
     """Writes an FLV file of H.264 and AAC with a keyframe each `gop` seconds."""
-    subprocess.run([*FFMPEG, "-v", "error", *_sources(size, rate, audio), "-t", str(seconds),
+    subprocess.run([*FFMPEG, "-v", "error", *_sources(size, rate, audio, sample_rate), "-t", str(seconds),
                     *_codecs(rate, gop, bframes, audio), "-f", "flv", "-y", str(path)], check=True, timeout=60 * SLOW)
     return path
 

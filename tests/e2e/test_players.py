@@ -6,6 +6,7 @@ import os
 import shutil
 
 import hls
+import media
 import pytest
 import vlc
 from process import wait_until
@@ -44,3 +45,30 @@ def test_vlc_plays(live, children, path):
         player.wait_shown(player.counted("frames displayed") + SECONDS * RATE, 15 + SECONDS * 1.5)
     finally:
         player.close()
+
+
+@pytest.fixture
+def changing(cluster, encoder, changing_tags):
+    """The sound's rate changes every six seconds."""
+    made = cluster(origin={"package.segment": "1s", "package.part": "200ms"})
+    encoder(made.origin.rtmp_port, changing_tags, changing=True)
+    player = hls.Player(made.edge)
+    wait_until(lambda: any(one.discontinuity for one in player.media(player.tracks()["a"]).segments), 30, "a discontinuity")
+    return made
+
+
+@pytest.mark.skipif(bool(vlc.missing()), reason=vlc.missing())
+def test_vlc_plays_over_changes_of_the_sounds_rate(changing, children):
+    """In MPEG-TS: VLC 3 begins anew at a discontinuity, or a period, and does not give its MP4 demuxer the initialisation again."""
+    player = vlc.Vlc(children, f"http://127.0.0.1:{changing.edge.http_port}/live/cam1/ts/index.m3u8")
+    try:
+        player.wait_shown(1, 30)
+        player.wait_shown(player.counted("frames displayed") + 15 * RATE, 40)
+    finally:
+        player.close()
+
+
+@pytest.mark.parametrize("path", ["index.m3u8", "ts/index.m3u8"])
+def test_ffmpeg_decodes_over_changes_of_the_sounds_rate(changing, path):
+    url = f"http://127.0.0.1:{changing.edge.http_port}/live/cam1/{path}"
+    assert media.decode_complaints(url, 15, timeout=60) == ""
