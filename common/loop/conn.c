@@ -160,19 +160,12 @@ static bool can_send(const struct conn *c) {
 	return c->open && !c->closing && !c->lingering;
 }
 
-int conn_send(struct conn *c, struct bytes *b) {
-	struct conn_slice s = {b->data, b->size, b};
-	int err = conn_send_slice(c, &s);
-	bytes_unref(&b);
-	return err;
-}
-
-int conn_send_slice(struct conn *c, const struct conn_slice *s) {
+static int queue(struct conn *c, const struct conn_slice *s, size_t limit) {
 	if (!can_send(c))
 		return UV_ENOTCONN;
 	if (s->size == 0)
 		return 0;
-	if (conn_queued(c) + s->size > CONN_QUEUE_LIMIT && conn_queued(c) > 0)
+	if (conn_queued(c) >= limit)
 		return UV_ENOBUFS;
 	struct conn_slice own = *s;
 	bytes_ref(own.owner);
@@ -183,6 +176,21 @@ int conn_send_slice(struct conn *c, const struct conn_slice *s) {
 	}
 	worker_at_turn_end(c->worker, &c->flush);
 	return 0;
+}
+
+int conn_send(struct conn *c, struct bytes *b) {
+	return conn_send_within(c, b, CONN_QUEUE_LIMIT);
+}
+
+int conn_send_within(struct conn *c, struct bytes *b, size_t limit) {
+	struct conn_slice s = {b->data, b->size, b};
+	int err = queue(c, &s, limit);
+	bytes_unref(&b);
+	return err;
+}
+
+int conn_send_slice(struct conn *c, const struct conn_slice *s) {
+	return queue(c, s, CONN_QUEUE_LIMIT);
 }
 
 /* Keeps what the kernel did not take of a slice (all of it if it took none). */

@@ -60,7 +60,7 @@ struct conn_slice {
  * more memory than one that plays. */
 struct conn_pending {
 	struct conn_slice *items;        /* owned references; `one` until there are more */
-	uint32_t first, count, capacity; /* CONN_QUEUE_LIMIT bounds them */
+	uint32_t first, count, capacity; /* the limit and one block bound them */
 	size_t bytes;
 	struct conn_slice one;
 	uv_write_t request;
@@ -135,11 +135,16 @@ void conn_read_now(struct conn *c);
 
 /*
  * Queues a block (takes the caller's reference, also on failure) for the end of this turn, behind all that was sent
- * before. UV_ENOBUFS past CONN_QUEUE_LIMIT: the peer does not read; close it. UV_ENOTCONN when not open.
+ * before. UV_ENOBUFS where CONN_QUEUE_LIMIT is queued already: the peer does not read; close it. What comes first says
+ * nothing of that, so a block of any size is taken below the limit. UV_ENOTCONN when not open.
  */
 int conn_send(struct conn *c, struct bytes *b);
 
-/* The same for a part of a block. */
+/* The same with another limit than CONN_QUEUE_LIMIT: for who stops at a mark of its own, but has large blocks to send
+ * and small ones behind them. */
+int conn_send_within(struct conn *c, struct bytes *b, size_t limit);
+
+/* As conn_send, for a part of a block. */
 int conn_send_slice(struct conn *c, const struct conn_slice *s);
 
 /*

@@ -59,7 +59,7 @@ void link_send_block(struct link *l, struct bytes *block) {
 	if (l->closed)
 		return;
 	link_lull(l, false);
-	int err = conn_send(&l->conn, bytes_ref(block));
+	int err = conn_send_within(&l->conn, bytes_ref(block), LINK_QUEUE_LIMIT);
 	if (err)
 		link_close(l, err == UV_ENOBUFS ? "the other node does not read" : uv_strerror(err));
 }

@@ -67,7 +67,10 @@ struct link {
 	char why[RELAY_WHY_SIZE];
 };
 
-enum { LINK_QUEUE_HIGH = 256 * 1024 };
+/* Feeders stop at the first. Beyond it lie a message or two of the largest size that each had begun with (a keyframe and
+ * its head, an answer to Fetch), and behind those the small ones that always go. At the second the other node does not
+ * read. */
+enum { LINK_QUEUE_HIGH = 256 * 1024, LINK_QUEUE_LIMIT = 4 * RELAY_PAYLOAD_MAX };
 
 /* Connects and asks for worker `w`'s number at the other end; on_ready or on_closed follows. NULL: out of memory. */
 struct link *link_connect(struct worker *w, const struct relay_node *self, const struct address *to,

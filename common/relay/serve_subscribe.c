@@ -36,14 +36,16 @@ static void subscription_free(struct subscription *b) {
 	free(b);
 }
 
+/* Each of the two may close the link, and free the subscription with it. */
 static void send_item(struct subscription *b, const struct log_item *item) {
+	struct link *l = b->serve->link;
 	if (b->need_head && item->flags & ITEM_KEY) {
 		b->need_head = false;
 		if (item->head)
-			link_send_block(b->serve->link, (struct bytes *)item->head); /* counted is the first member */
+			link_send_block(l, (struct bytes *)item->head); /* counted is the first member */
 	}
-	if (item->object)
-		link_send_block(b->serve->link, (struct bytes *)item->object);
+	if (!l->closed && item->object)
+		link_send_block(l, (struct bytes *)item->object);
 }
 
 /* Media time from the cursor to the newest entry. */
