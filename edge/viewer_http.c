@@ -101,10 +101,11 @@ static void break_off(struct viewer *v, const char *why) {
 	http_stream_abort(x, why);
 }
 
-/* Gives the connection what it takes. False when the viewer is over. */
+/* Gives the connection what it takes; a run is a whole frame, and may be larger than one write. False when the viewer
+ * is over. */
 static bool drain(struct viewer *v) {
 	struct conn_slice run;
-	while (body_peek(&v->waiting, &run, 1, SIZE_MAX)) {
+	while (body_peek(&v->waiting, &run, 1, HTTP_STREAM_WRITE_MAX)) {
 		int err = http_stream_write(v->exchange, &run, 1);
 		if (err == UV_ENOBUFS)
 			return true; /* on_writable follows */

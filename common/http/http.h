@@ -103,8 +103,12 @@ enum http_framing http_stream_framing(const struct http_exchange *x);
  * or memory is out (on_gone is called then). Frees what the request held. */
 bool http_stream_begin(struct http_exchange *x, int status, const char *content_type, const char *headers);
 
+/* What is always taken in one write where nothing is queued. */
+enum { HTTP_STREAM_WRITE_MAX = 1024 * 1024 };
+
 /*
- * Sends blocks by reference, framed by HTTP itself. 0; UV_ENOBUFS: the client does not take what is queued, nothing was
+ * Sends blocks by reference, framed by HTTP itself, at most HTTP_STREAM_WRITE_MAX together: of more, with nothing
+ * queued, nobody could be told when to try again. 0; UV_ENOBUFS: the client does not take what is queued, nothing was
  * added; another negative code: abort the stream. on_writable comes when nothing is queued any more.
  */
 int http_stream_write(struct http_exchange *x, const struct conn_slice *slices, size_t count);

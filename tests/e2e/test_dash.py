@@ -5,6 +5,7 @@ import time
 import xml.etree.ElementTree as ET
 from urllib.parse import urljoin
 
+import flv
 import hls
 import media
 import pytest
@@ -168,3 +169,15 @@ def test_a_dash_player_is_a_session(live):
     sessions = [one for one in made.edge.api("sessions")["sessions"] if one["protocol"] == "dash"]
     assert len(sessions) == 1 and sessions[0]["sent_bytes"] > 0
     made.edge.wait_metric('weir_viewers{protocol="dash"}', 1)
+
+
+def test_a_keyframe_larger_than_what_waits_on_a_connection_reaches_those_who_watch(cluster, encoder, clip_tags):
+    """Over the link between the nodes as well as in the segment that grows."""
+    large = 5 << 20
+    made = cluster(origin={"package.segment": "1s", "package.part": "200ms", "stream.log_bytes": "256MiB"},
+                   edge={"stream.log_bytes": "256MiB"})
+    encoder(made.origin.rtmp_port, [flv.padded([tag], large)[0] if tag.is_keyframe() else tag for tag in clip_tags])
+    player = hls.Player(made.edge)
+    answer = player.get(foreseen(player, "video"))
+    assert answer.status == 200 and len(answer.body) > large
+    assert not made.edge.log_lines("relay link closed") and not made.origin.log_lines("relay link closed")
