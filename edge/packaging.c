@@ -119,8 +119,8 @@ static void begin_live(struct packaging *p) {
 
 static void on_fetch_done(struct fetch *f, int status) {
 	struct packaging *p = list_entry(f, struct packaging, fetch);
-	if (status && status != UV_ENOENT && ++p->fetch_failures < FETCH_TRIES &&
-	    timer_start(&p->fetch_again, FETCH_AGAIN_MS) == 0)
+	bool worth_it = status != UV_ENOENT || p->phase == PACKAGING_LIVE; /* another node may have it in a moment */
+	if (status && worth_it && ++p->fetch_failures < FETCH_TRIES && timer_start(&p->fetch_again, FETCH_AGAIN_MS) == 0)
 		return;
 	if (status && p->phase == PACKAGING_LIVE)
 		log_peer_warn("entries that a link left out cannot be had", log_str("stream", p->name.text),

@@ -76,6 +76,7 @@ void logger_write(enum log_level level, const char *message, const struct log_fi
 	} while (0)
 #define log_peer_info(message, ...) log_peer_line(LOG_INFO, message, __VA_ARGS__)
 #define log_peer_warn(message, ...) log_peer_line(LOG_WARN, message, __VA_ARGS__)
+#define log_peer_error(message, ...) log_peer_line(LOG_ERROR, message, __VA_ARGS__)
 #define log_debug(message, ...) log_line(LOG_DEBUG, message, __VA_ARGS__)
 #define log_info(message, ...) log_line(LOG_INFO, message, __VA_ARGS__)
 #define log_warn(message, ...) log_line(LOG_WARN, message, __VA_ARGS__)

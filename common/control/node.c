@@ -46,7 +46,7 @@ static void on_link(struct link *link) {
 }
 
 static void on_relay(struct listener *l) {
-	link_accept(l, &node_worker_of(l->worker)->node->relay, on_link);
+	relay_server_accept(&node_worker_of(l->worker)->relay, l, on_link);
 }
 
 static int listen_on(struct listener *l, struct worker *w, const char *address, listener_fn fn) {

@@ -97,7 +97,7 @@ bool fetch_on_refused(struct upstream *u, const Weir__Relay__Refused *m) {
 	uint64_t id = m->id;
 	HASH_FIND(hh, u->fetches, &id, sizeof id, f);
 	if (f)
-		done(f, UV_ENOENT);
+		done(f, m->reason == WEIR__RELAY__REASON__REASON_NOT_FOUND ? UV_ENOENT : UV_EBUSY);
 	return f != NULL;
 }
 

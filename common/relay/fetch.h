@@ -19,7 +19,7 @@ struct fetch_ops {
 	/* An entry in order, with epoch and sequence set; the receiver owns the reference. It may call fetch_end. */
 	void (*on_entry)(struct fetch *, struct entry *e);
 	/* Over. 0: all that is kept of the range has come. UV_ECONNRESET: the link is gone; UV_ENOENT: the stream is not
-	 * known there; UV_EPROTO, UV_ENOMEM. */
+	 * known there; UV_EBUSY: refused, too many ask; UV_EPROTO, UV_ENOMEM. */
 	void (*on_done)(struct fetch *, int status);
 };
 

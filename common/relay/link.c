@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
 enum { HELLO_LIMIT = 8192, OFFSET_WARN_US = 250000 };
@@ -28,6 +29,7 @@ void link_close(struct link *l, const char *why) {
 		return;
 	l->closed = true;
 	snprintf(l->why, sizeof l->why, "%s", why);
+	list_remove(&l->node);
 	timer_stop(&l->timer);
 	if (l->accepter && !l->ready)
 		log_peer_warn("relay link refused", log_str("remote", l->remote), log_str("reason", l->why));
@@ -41,6 +43,7 @@ void link_close(struct link *l, const char *why) {
 
 static void on_conn_closed(struct conn *c) {
 	struct link *l = link_of(c);
+	link_close(l, "the socket failed"); /* where nobody has said so yet */
 	relay_reader_fini(&l->reader);
 	buffer_fini(&l->raw);
 	bytes_unref(&l->own_hello);
@@ -151,8 +154,8 @@ static int on_proof(struct link *l, const Weir__Relay__Proof *p) {
 	if (mac_of(l, false, mac))
 		return UV_ENOMEM;
 	if (!relay_mac_equal(mac, (struct slice){p->mac.data, p->mac.len})) {
-		log_error("relay link refused: the other node's relay.secret is another", log_str("peer", l->peer),
-		          log_str("remote", l->remote));
+		log_peer_error("relay link refused: the other node's relay.secret is another", log_str("peer", l->peer),
+		               log_str("remote", l->remote));
 		return UV_EACCES;
 	}
 	if (!l->accepter)
@@ -175,9 +178,9 @@ static int keep_hello(struct link *l, const struct relay_message *m) {
 	l->peer_role = hello->role;
 	l->peer_incarnation = hello->incarnation;
 	if (hello->version_min > RELAY_VERSION_MAX || hello->version_max < RELAY_VERSION_MIN) {
-		log_error("relay link refused: no common version of the protocol", log_str("peer", l->peer),
-		          log_str("remote", l->remote), log_u64("their_least", hello->version_min),
-		          log_u64("their_newest", hello->version_max));
+		log_peer_error("relay link refused: no common version of the protocol", log_str("peer", l->peer),
+		               log_str("remote", l->remote), log_u64("their_least", hello->version_min),
+		               log_u64("their_newest", hello->version_max));
 		return UV_EPROTONOSUPPORT;
 	}
 	return 0;
@@ -231,6 +234,8 @@ static void feed(struct link *l, const uint8_t *data, size_t size) {
 static void deliver_move(struct worker *w, struct message *message) {
 	struct move *m = (struct move *)message;
 	struct link *l = link_new(w, m->self, true);
+	if (!l)
+		close(m->fd);
 	if (!l || conn_adopt(&l->conn, w, m->fd, m->is_unix, &conn_ops)) {
 		log_error("relay link lost on its way to its worker: out of memory or connections",
 		          log_u64("worker", w->index));
@@ -265,6 +270,7 @@ static int move_to(struct link *l, struct worker *to) {
 	                   .fd = fd,
 	                   .is_unix = l->conn.handle.type == UV_NAMED_PIPE};
 	l->closed = true;
+	list_remove(&l->node);
 	timer_stop(&l->timer);
 	worker_post(to, &m->message);
 	return UV_ECANCELED;
@@ -412,18 +418,21 @@ struct link *link_connect(struct worker *w, const struct relay_node *self, const
 	return l;
 }
 
-void link_accept(struct listener *listener, const struct relay_node *self, void (*on_here)(struct link *)) {
+struct link *link_accept(struct listener *listener, const struct relay_node *self, void (*on_here)(struct link *)) {
 	struct link *l = link_new(listener->worker, self, true);
 	if (!l) {
 		listener_refuse(listener);
-		return;
+		return NULL;
 	}
 	l->on_here = on_here;
 	if (conn_accept(&l->conn, listener, &conn_ops)) {
 		free(l);
-		return;
+		return NULL;
 	}
 	conn_peer(&l->conn, l->remote);
-	if (begin(l))
+	if (begin(l)) {
 		link_close(l, "out of memory");
+		return NULL;
+	}
+	return l;
 }

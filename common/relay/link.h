@@ -43,7 +43,7 @@ struct link_ops {
 
 struct link {
 	struct conn conn;
-	struct list node; /* for the owner */
+	struct list node; /* for the owner of an accepted one; it leaves its list when it closes or moves */
 	uint64_t id;      /* unlike any other's on this worker */
 	const struct relay_node *self;
 	const struct link_ops *ops;
@@ -67,9 +67,9 @@ struct link {
 	char why[RELAY_WHY_SIZE];
 };
 
-/* Feeders stop at the first. Beyond it lie a message or two of the largest size that each had begun with (a keyframe and
- * its head, an answer to Fetch), and behind those the small ones that always go. At the second the other node does not
- * read. */
+/* Feeders stop at the first. Beyond it lie a message or two of the largest size that each had begun with (a keyframe
+ * and its head, an answer to Fetch), and behind those the small ones that always go. At the second the other node does
+ * not read. */
 enum { LINK_QUEUE_HIGH = 256 * 1024, LINK_QUEUE_LIMIT = 4 * RELAY_PAYLOAD_MAX };
 
 /* Connects and asks for worker `w`'s number at the other end; on_ready or on_closed follows. NULL: out of memory. */
@@ -77,8 +77,9 @@ struct link *link_connect(struct worker *w, const struct relay_node *self, const
                           const struct link_ops *ops, void *owner);
 
 /* Takes the listener's waiting connection. `on_here` is called with it on the worker that it ends up on, once the Hello
- * is read (perhaps another worker than this): it sets ops and owner. */
-void link_accept(struct listener *l, const struct relay_node *self, void (*on_here)(struct link *));
+ * is read (perhaps another worker than this): it sets ops and owner. Until then its `node` is for who holds the link
+ * here. NULL: refused, or it has failed already. */
+struct link *link_accept(struct listener *l, const struct relay_node *self, void (*on_here)(struct link *));
 
 /* Sends a message; takes nothing over. Failures close the link. */
 void link_send(struct link *l, const Weir__Relay__Header *header, struct slice payload);

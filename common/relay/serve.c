@@ -6,8 +6,11 @@
 #include <string.h>
 #include <uv.h>
 
+static const char stopping[] = "the node is stopping";
+
 void relay_server_init(struct relay_server *s, struct worker *w, const struct relay_node *self) {
 	*s = (struct relay_server){.worker = w, .self = self};
+	list_init(&s->coming);
 	list_init(&s->links);
 }
 
@@ -60,6 +63,7 @@ static int on_message(struct link *l, const struct relay_message *m) {
 
 static void on_ready(struct link *l) {
 	struct relay_server *server = l->owner;
+	list_remove(&l->node);
 	list_append(&server->links, &l->node);
 	if (server->draining)
 		serve_drain(server, l);
@@ -69,19 +73,26 @@ static void on_ready(struct link *l) {
 
 static void on_writable(struct link *l) {
 	serve_subscriptions_writable(l->serve);
+	serve_fetches_writable(l->serve);
 }
 
 static void on_closed(struct link *l) {
 	struct serve *s = l->serve;
-	list_remove(&l->node);
 	l->serve = NULL;
 	serve_subscriptions_end(s);
 	serve_uploads_end(s);
+	serve_fetches_end(s);
 	free(s);
 }
 
 static const struct link_ops serving = {
     .on_ready = on_ready, .on_message = on_message, .on_writable = on_writable, .on_closed = on_closed};
+
+void relay_server_accept(struct relay_server *s, struct listener *listener, void (*on_here)(struct link *)) {
+	struct link *l = link_accept(listener, s->self, on_here);
+	if (l)
+		list_append(&s->coming, &l->node);
+}
 
 void relay_serve(struct relay_server *server, struct link *l) {
 	struct serve *s = calloc(1, sizeof *s);
@@ -90,15 +101,22 @@ void relay_serve(struct relay_server *server, struct link *l) {
 		return;
 	}
 	*s = (struct serve){.link = l, .server = server};
+	list_init(&s->fetches);
 	l->id = ++server->next_link_id;
 	l->serve = s;
 	l->owner = server;
 	l->ops = &serving;
+	list_remove(&l->node);
+	list_append(&server->coming, &l->node);
+	if (worker_stopping(server->worker)) /* it was on its way here */
+		link_close(l, stopping);
 }
 
 void relay_server_stop(struct relay_server *s) {
+	list_each (node, &s->coming)
+		link_close(list_entry(node, struct link, node), stopping);
 	list_each (node, &s->links)
-		link_close(list_entry(node, struct link, node), "the node is stopping");
+		link_close(list_entry(node, struct link, node), stopping);
 }
 
 void relay_announce(struct relay_server *s, uint64_t link_id, const struct stream_name *name, uint64_t epoch) {

@@ -26,6 +26,7 @@ struct relay_server {
 	void (*greet)(struct relay_server *, struct link *);
 	bool draining;           /* relay_server_drain */
 	uint64_t drain_until_ms; /* loop time */
+	struct list coming;      /* links that are not ready yet */
 	struct list links;       /* ready ones */
 	uint64_t next_link_id;
 };
@@ -34,10 +35,15 @@ struct relay_server {
  * it). */
 void relay_server_init(struct relay_server *s, struct worker *w, const struct relay_node *self);
 
+/* Takes the connection that the listener has waiting. `on_here` is called with its link on the worker that the other
+ * node wants (link_accept), and calls relay_serve there. */
+void relay_server_accept(struct relay_server *s, struct listener *listener, void (*on_here)(struct link *));
+
 /* A link that has come to this worker: gives it its ops. The role's on_here calls this with the worker's server. */
 void relay_serve(struct relay_server *s, struct link *l);
 
-/* Closes all links. */
+/* Closes all links, also those that are not ready; one that is still on its way here closes when it comes, for the
+ * worker is stopping. */
 void relay_server_stop(struct relay_server *s);
 
 /* Tells of a claim: every link of this worker (`link_id` 0; the role calls it on each worker), or the one of that id if

@@ -1,7 +1,8 @@
 /*
  * serve_ask.c: questions that a stream's home answers: Locate and Fetch. The question travels there by mailbox and the
- * answer back, whole messages; the link may have gone by then. And a word to the home that needs no answer: the number
- * that a puller has.
+ * answer back, whole messages; the link may have gone by then. Answers to Fetch are large: those of one link are made
+ * one after the other, each when the link has room. And a word to the home that needs no answer: the number that a
+ * puller has.
  */
 #include "common/relay/serve_parts.h"
 
@@ -10,13 +11,19 @@
 
 struct question {
 	struct message message;
+	struct list node;            /* a Fetch that waits, in its link's */
 	struct relay_server *server; /* lives as long as its worker */
 	uint64_t link;
 	struct stream_name name;
 	char rendition[TRACK_NAME_MAX];
 	uint64_t id, epoch, from, to_epoch, to;
+	bool fetch;
 	struct bytes *answer;
 };
+
+static void ask_home(struct question *q) {
+	worker_post(stream_home(q->server->worker, &q->name), &q->message);
+}
 
 static void deliver_answer(struct worker *w, struct message *message) {
 	struct question *q = (struct question *)message;
@@ -24,6 +31,13 @@ static void deliver_answer(struct worker *w, struct message *message) {
 	(void)w;
 	if (l && q->answer)
 		link_send_block(l, q->answer);
+	else if (l)
+		link_close(l, "out of memory"); /* who asked must not wait for ever */
+	if (l && !l->closed && q->fetch) {
+		struct serve *s = l->serve;
+		s->fetching = false;
+		serve_fetches_writable(s);
+	}
 	bytes_unref(&q->answer);
 	free(q);
 }
@@ -80,14 +94,6 @@ static void answer_locate(struct worker *home, struct message *message) {
 		answer_located(q, false, 0, NULL);
 }
 
-/* The first kept sequence of the epoch; 0: none. */
-static uint64_t first_kept(const struct log *l, uint64_t epoch) {
-	for (uint64_t p = l->first; p < l->next; p++)
-		if (log_at(l, p)->epoch == epoch)
-			return log_at(l, p)->sequence;
-	return 0;
-}
-
 static bool is_before(uint64_t epoch, uint64_t sequence, uint64_t other_epoch, uint64_t other_sequence) {
 	return epoch < other_epoch || (epoch == other_epoch && sequence < other_sequence);
 }
@@ -110,20 +116,30 @@ static const struct log_item *collect(const struct rendition *r, const struct qu
 	return NULL;
 }
 
+static void answer_not_here(struct question *q) {
+	Weir__Relay__Refused h_body = WEIR__RELAY__REFUSED__INIT;
+	h_body.id = q->id;
+	h_body.reason = WEIR__RELAY__REASON__REASON_NOT_FOUND;
+	h_body.why = (char *)"the stream is not here";
+	RELAY_HEADER(h, refused, REFUSED);
+	answer(q, relay_pack(&h, (struct slice){0}));
+}
+
 static void answer_fetch(struct worker *home, struct message *message) {
 	struct question *q = (struct question *)message;
 	struct stream *s = streams_find(home, &q->name);
 	const struct rendition *r = s ? stream_rendition(s, q->rendition) : NULL;
+	if (!r) {
+		answer_not_here(q);
+		return;
+	}
 	Weir__Relay__Fetched h_body = WEIR__RELAY__FETCHED__INIT;
 	struct buffer entries;
 	buffer_init(&entries, 0);
+	const struct log_item *next = collect(r, q, &entries);
 	h_body.id = q->id;
-	if (r) {
-		h_body.first_kept = first_kept(&r->log, q->epoch);
-		const struct log_item *next = collect(r, q, &entries);
-		h_body.next = next ? next->sequence : 0;
-		h_body.next_epoch = next ? next->epoch : 0;
-	}
+	h_body.next = next ? next->sequence : 0;
+	h_body.next_epoch = next ? next->epoch : 0;
 	RELAY_HEADER(h, fetched, FETCHED);
 	answer(q, buffer_error(&entries) ? NULL : relay_pack(&h, buffer_slice(&entries)));
 	buffer_fini(&entries);
@@ -136,13 +152,10 @@ static struct question *question_new(struct serve *s, const char *stream, messag
 		return NULL;
 	}
 	q->message.deliver = deliver;
+	list_init(&q->node);
 	q->server = s->server;
 	q->link = s->link->id;
 	return q;
-}
-
-static void ask_home(struct question *q) {
-	worker_post(stream_home(q->server->worker, &q->name), &q->message);
 }
 
 void serve_locate(struct serve *s, const Weir__Relay__Locate *m) {
@@ -156,6 +169,10 @@ void serve_locate(struct serve *s, const Weir__Relay__Locate *m) {
 }
 
 void serve_fetch(struct serve *s, const Weir__Relay__Fetch *m) {
+	if (s->fetches_count >= SERVE_FETCHES_MAX) {
+		serve_refuse(s, m->id, WEIR__RELAY__REASON__REASON_LIMIT, "too many questions on one link");
+		return;
+	}
 	struct question *q = question_new(s, m->stream, answer_fetch);
 	if (!q || strlen(m->rendition) >= sizeof q->rendition) {
 		free(q);
@@ -168,7 +185,29 @@ void serve_fetch(struct serve *s, const Weir__Relay__Fetch *m) {
 	q->from = m->from;
 	q->to = m->to;
 	q->to_epoch = m->to_epoch ? m->to_epoch : m->epoch;
-	ask_home(q);
+	q->fetch = true;
+	list_append(&s->fetches, &q->node);
+	s->fetches_count++;
+	serve_fetches_writable(s);
+}
+
+static struct question *take_first(struct serve *s) {
+	struct question *q = list_entry(s->fetches.next, struct question, node);
+	list_remove(&q->node);
+	s->fetches_count--;
+	return q;
+}
+
+void serve_fetches_writable(struct serve *s) {
+	if (s->fetching || list_empty(&s->fetches) || link_full(s->link))
+		return;
+	s->fetching = true;
+	ask_home(take_first(s));
+}
+
+void serve_fetches_end(struct serve *s) {
+	while (!list_empty(&s->fetches))
+		free(take_first(s));
 }
 
 /* --- a puller's number --- */

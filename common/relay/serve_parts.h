@@ -12,7 +12,12 @@
 
 #include "common/base/hash.h"
 
-enum { SERVE_SUBSCRIPTIONS_MAX = 100000, SERVE_PUBLISHERS_MAX = 100000, FETCH_BYTES = 1024 * 1024 };
+enum {
+	SERVE_SUBSCRIPTIONS_MAX = 100000,
+	SERVE_PUBLISHERS_MAX = 100000,
+	SERVE_FETCHES_MAX = 10000, /* that wait for their turn */
+	FETCH_BYTES = 1024 * 1024
+};
 
 /* What a link is served; link->serve. */
 struct serve {
@@ -20,6 +25,10 @@ struct serve {
 	struct relay_server *server;
 	struct subscription *subscriptions; /* hash by id */
 	struct upload *uploads;             /* hash by id */
+	size_t full_uploads;                /* whose homes do not keep up: nothing is read while there are any */
+	struct list fetches;                /* that wait: one answer at a time, while the link has room */
+	size_t fetches_count;
+	bool fetching; /* an answer is being made */
 };
 
 void serve_refuse(struct serve *s, uint64_t id, Weir__Relay__Reason reason, const char *why);
@@ -44,6 +53,10 @@ void serve_drain(struct relay_server *s, struct link *l);
 /* The answer comes later; the link is found again by its id. */
 void serve_locate(struct serve *s, const Weir__Relay__Locate *m);
 void serve_fetch(struct serve *s, const Weir__Relay__Fetch *m);
+
+/* The link has room: the Fetch that waits longest goes to its home. */
+void serve_fetches_writable(struct serve *s);
+void serve_fetches_end(struct serve *s);
 
 /* Tells the stream's home what number the puller has. */
 void serve_tell_number(struct serve *s, const struct stream_name *name, uint64_t epoch, uint64_t number);

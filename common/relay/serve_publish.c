@@ -18,6 +18,7 @@ struct upload {
 	struct publisher publisher;
 	struct stream_name name;
 	bool accepted;
+	bool full; /* on_pressure */
 	UT_hash_handle hh;
 };
 
@@ -25,7 +26,22 @@ static struct upload *upload_of(struct publisher *p) {
 	return list_entry(p, struct upload, publisher);
 }
 
+/* The link carries others too, but a home that does not keep up would otherwise fill the memory. It is read again when
+ * the last of those that are full is not so any more, or is gone: one that is stopped is not heard of again. */
+static void set_full(struct upload *u, bool full) {
+	struct serve *s = u->serve;
+	if (u->full == full)
+		return;
+	u->full = full;
+	s->full_uploads = full ? s->full_uploads + 1 : s->full_uploads - 1;
+	if (full && s->full_uploads == 1)
+		conn_read_pause(&s->link->conn);
+	else if (!full && s->full_uploads == 0 && !s->link->closed)
+		conn_read_resume(&s->link->conn);
+}
+
 static void upload_free(struct upload *u) {
+	set_full(u, false);
 	HASH_DELETE(hh, u->serve->uploads, u);
 	publisher_close(&u->publisher);
 	free(u);
@@ -82,13 +98,8 @@ static void on_stopped(struct publisher *p, enum publish_refusal refusal, const 
 	stop(upload_of(p), refusal, why);
 }
 
-/* The link carries others too, but a home that does not keep up would otherwise fill the memory. */
 static void on_pressure(struct publisher *p, bool full) {
-	struct conn *c = &upload_of(p)->serve->link->conn;
-	if (full)
-		conn_read_pause(c);
-	else
-		conn_read_resume(c);
+	set_full(upload_of(p), full);
 }
 
 static const struct publisher_ops publisher_ops = {

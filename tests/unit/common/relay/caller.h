@@ -20,10 +20,11 @@ static struct {
 	Weir__Relay__Reason reason;
 	uint32_t seconds;
 	uint8_t mac[RELAY_MAC_SIZE];
-	uint64_t epoch, next, first_kept, sequences[2 * FRAMES];
+	uint64_t epoch, next, sequences[2 * FRAMES];
 	size_t count, marks, tracks;
 	struct relay_reader fetched;
 	bool fetch_done;
+	size_t fetched_count;
 } got;
 
 static inline int on_message(void *context, const struct relay_message *m) {
@@ -67,8 +68,8 @@ static inline int on_message(void *context, const struct relay_message *m) {
 		break;
 	case WEIR__RELAY__HEADER__BODY_FETCHED:
 		got.fetch_done = true;
+		got.fetched_count++;
 		got.next = h->fetched->next;
-		got.first_kept = h->fetched->first_kept;
 		relay_reader_init(&got.fetched, on_message, NULL);
 		cr_assert_eq(relay_reader_feed(&got.fetched, m->payload.data, m->payload.size), 0);
 		relay_reader_fini(&got.fetched);

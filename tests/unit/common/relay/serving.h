@@ -32,6 +32,8 @@ static struct workers *group;
 static char address[64];
 static const struct stream_name name = {.text = "live/cam1"};
 static const struct streams_ops no_ops;
+static const struct streams_ops *role_ops = &no_ops; /* a test may set these two before it begins */
+static const char *setting;                          /* one more, name=value */
 static const struct serving_client *client;
 
 static inline void on_link(struct link *l) {
@@ -39,7 +41,7 @@ static inline void on_link(struct link *l) {
 }
 
 static inline void on_connection(struct listener *l) {
-	link_accept(l, &self, on_link);
+	relay_server_accept(&server, l, on_link);
 }
 
 static inline int listen_somewhere(struct worker *w) {
@@ -60,7 +62,7 @@ static inline int listen_somewhere(struct worker *w) {
 static inline int start_serving(struct worker *w, void *context) {
 	(void)context;
 	relay_server_init(&server, w, &self);
-	int err = streams_init(w, config, &no_ops, NULL);
+	int err = streams_init(w, config, role_ops, NULL);
 	if (!err)
 		err = listen_somewhere(w);
 	return err || !client ? err : client->start(w);
@@ -99,7 +101,7 @@ static inline void fill(struct worker *w, void *context) {
 
 static inline void serving_init(const struct serving_client *with) {
 	_Atomic int filled = 0;
-	const char *overrides[] = {"relay.secret=hush", NULL};
+	const char *overrides[] = {"relay.secret=hush", setting, NULL};
 	struct buffer why;
 	buffer_init(&why, 0);
 	clock_init();

@@ -1,12 +1,7 @@
 /* History and holes asked for by one end of a link from the other, on one worker. */
 #include "common/relay/fetch.h"
-#include "tests/unit/common/relay/serving.h"
+#include "tests/unit/common/relay/calling.h"
 
-#include <string.h>
-
-static struct relay_node puller;
-static struct link_pool pool;
-static struct upstream *upstream;
 static struct fetch fetching;
 
 /* What came; written by the worker before `done` is. */
@@ -19,39 +14,7 @@ static struct {
 	size_t count, stop_after;
 	int status;
 } got;
-static _Atomic int up, done;
-
-static void on_up(struct upstream *u) {
-	upstream = u;
-	atomic_fetch_add(&up, 1);
-}
-
-static void on_down(struct upstream *u) {
-	(void)u;
-}
-
-static void on_announce(struct upstream *u, const struct stream_name *what, uint64_t epoch) {
-	(void)u;
-	(void)what;
-	(void)epoch;
-}
-
-static const struct link_pool_ops pool_ops = {.on_up = on_up, .on_down = on_down, .on_announce = on_announce};
-
-static int start_client(struct worker *w) {
-	puller = (struct relay_node){.config = config, .id = "client", .role = WEIR__RELAY__ROLE__ROLE_EDGE};
-	return link_pool_init(&pool, w, &puller, &(struct config_list){.items = {address}, .count = 1}, &pool_ops, NULL);
-}
-
-static void stop_client(void) {
-	link_pool_stop(&pool);
-}
-
-static void fini_client(void) {
-	link_pool_fini(&pool);
-}
-
-static const struct serving_client ends = {.start = start_client, .stop = stop_client, .fini = fini_client};
+static _Atomic int done;
 
 static void on_entry(struct fetch *f, struct entry *e) {
 	if (got.count < sizeof got.entries / sizeof *got.entries) {
@@ -106,7 +69,7 @@ static void second_epoch(struct worker *w, void *context) {
 static void init(void) {
 	_Atomic int filled = 0;
 	atomic_store(&up, 0);
-	serving_init(&ends);
+	serving_init(&calling_ends);
 	call_on(workers_at(group, 0), second_epoch, &filled);
 	wait_for_count(&filled, 1);
 	wait_for_count(&up, 1);
@@ -138,7 +101,11 @@ Test(relay_fetch, what_is_not_kept_is_no_error) {
 	ask("live/cam1", (struct fetch_range){3, 1, 3, 9}, 0);
 	cr_assert_eq(got.status, 0);
 	cr_assert_eq(got.count, 0);
+}
+
+Test(relay_fetch, a_stream_that_is_not_known_there_is_told) {
 	ask("live/other", (struct fetch_range){EPOCH, 1, EPOCH, 9}, 0);
+	cr_assert_eq(got.status, UV_ENOENT);
 	cr_assert_eq(got.count, 0);
 }
 

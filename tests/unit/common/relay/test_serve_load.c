@@ -1,4 +1,7 @@
-/* A serving node and large things: keyframes and metadata beyond what waits on a link, as its one real worker has them. */
+/*
+ * A serving node and more than a link carries at once: keyframes and metadata beyond what waits on it, many questions,
+ * a publish whose home does not keep up. And its end, while strangers hold connections.
+ */
 #include "tests/unit/common/relay/caller.h"
 
 enum { MIB = 1024 * 1024, NEXT = EPOCH + 1 };
@@ -91,4 +94,141 @@ Test(relay_load, metadata_of_any_size_goes_with_it) {
 		locate(name.text);
 	expect_epoch();
 	cr_assert_eq(got.tracks, 1);
+}
+
+/* --- many questions at once --- */
+
+enum { QUESTIONS = 8, LARGE_FRAMES = 40 };
+
+static void add_two_megabytes(struct worker *w, void *context) {
+	struct rendition *r = stream_rendition_get(streams_get(w, &name), RENDITION_SOURCE);
+	cr_expect_eq(stream_append(r, mark_with_metadata(4000, 0)), 0);
+	for (int i = 0; i < LARGE_FRAMES; i++)
+		cr_expect_eq(stream_append(r, large_frame((uint64_t)i + 2, 4000 + 40 * i, i == 0, 50000)), 0);
+	atomic_fetch_add((_Atomic int *)context, 1);
+}
+
+static void ask_for_all(struct buffer *out, uint64_t id) {
+	Weir__Relay__Fetch h_body = WEIR__RELAY__FETCH__INIT;
+	h_body.id = id;
+	h_body.stream = (char *)name.text;
+	h_body.rendition = (char *)"source";
+	h_body.epoch = NEXT;
+	h_body.to = 1000;
+	RELAY_HEADER(h, fetch, FETCH);
+	relay_write(out, &h, (struct slice){0});
+}
+
+Test(relay_load, histories_asked_for_together_all_come) {
+	struct buffer all;
+	on_server(add_two_megabytes);
+	dial_and_prove();
+	buffer_init(&all, 0);
+	for (uint64_t i = 0; i < QUESTIONS; i++)
+		ask_for_all(&all, 5 + i);
+	cr_assert_eq(write(fd, all.block->data, all.size), (ssize_t)all.size);
+	buffer_fini(&all);
+	while (got.fetched_count < QUESTIONS) {
+		got.fetch_done = false;
+		got.count = 0;
+		read_until(&got.fetch_done);
+		cr_assert_not(got.closed, "after %zu answers", got.fetched_count);
+		cr_assert_gt(got.count, 0);
+		cr_assert_neq(got.next, 0);
+	}
+}
+
+/* --- a publish whose home does not keep up --- */
+
+static void publish(struct intake *i) {
+	intake_accept(i, 99);
+}
+
+/* Before the samples are given back, so that they still count as on their way. */
+static void stop_it(struct intake *i, const struct sample *s, size_t count) {
+	(void)s;
+	(void)count;
+	intake_stop(i, PUBLISH_REPLACED, "another came");
+}
+
+static void unpublish(struct intake *i) {
+	(void)i;
+}
+
+static const struct streams_ops stopping_ops = {.publish = publish, .samples = stop_it, .unpublish = unpublish};
+
+static void take_publishers(struct worker *w, void *context) {
+	(void)w;
+	server.take_publishers = true;
+	atomic_fetch_add((_Atomic int *)context, 1);
+}
+
+static void init_pressed(void) {
+	role_ops = &stopping_ops;
+	setting = "relay.dead_after=60s"; /* what hangs is not ended by it */
+	init();
+	on_server(take_publishers);
+}
+
+static void send_sample(uint64_t id, size_t size) {
+	struct bytes *b = bytes_new(size);
+	struct buffer out;
+	struct sample s = {
+	    .type = SAMPLE_FRAME, .kind = TRACK_VIDEO, .keyframe = true, .block = b, .payload = bytes_slice(b)};
+	memset(b->data, 7, size);
+	buffer_init(&out, 0);
+	relay_write_sample(&out, &s, id);
+	for (size_t at = 0; at < out.size;) {
+		ssize_t n = write(fd, out.block->data + at, out.size - at);
+		cr_assert_gt(n, 0);
+		at += (size_t)n;
+	}
+	buffer_fini(&out);
+	bytes_unref(&b);
+}
+
+static void begin_publish(uint64_t id, const char *stream) {
+	Weir__Relay__Publish h_body = WEIR__RELAY__PUBLISH__INIT;
+	h_body.id = id;
+	h_body.stream = (char *)stream;
+	RELAY_HEADER(h, publish, PUBLISH);
+	got.accepted = false;
+	send_message(&h);
+	read_until(&got.accepted);
+	cr_assert(got.accepted);
+}
+
+TestSuite(relay_pressed, .init = init_pressed, .fini = fini, .timeout = 60);
+
+Test(relay_pressed, a_publish_that_is_stopped_lets_its_link_be_read_again) {
+	dial_and_prove();
+	begin_publish(9, "live/new");
+	send_sample(9, 8 * MIB);
+	locate(name.text);
+	cr_assert(got.located && !got.closed);
+}
+
+/* --- the end --- */
+
+static void init_patient(void) {
+	setting = "relay.dead_after=60s";
+	init();
+}
+
+static int dial_silently(void) {
+	struct sockaddr_in sa = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	sa.sin_port = htons((uint16_t)atoi(strchr(address, ':') + 1));
+	int stranger = socket(AF_INET, SOCK_STREAM, 0);
+	cr_assert_eq(connect(stranger, (struct sockaddr *)&sa, sizeof sa), 0);
+	return stranger;
+}
+
+TestSuite(relay_end, .init = init_patient, .fini = hang_up, .timeout = 60);
+
+Test(relay_end, a_node_stops_while_links_are_on_their_way) {
+	int stranger = dial_silently(); /* it was first: accepted when the one behind it is answered */
+	dial(1, 1);
+	read_until(&got.proof);
+	serving_fini();
+	close(stranger);
 }
