@@ -59,15 +59,33 @@ static void note(struct forward *f, const struct sample *s) {
 		        err == UV_E2BIG ? "it describes more tracks than any stream has" : "out of memory");
 }
 
+/* The publish has a hole from here to its next keyframe, where it goes on, perhaps at another origin. */
+static void lose(struct forward *f, const char *why) {
+	log_peer_warn("a publish loses frames", log_str("stream", name_of(f)->text),
+	              log_str("session", f->intake->request.session), log_str("reason", why));
+	timer_stop(&f->again);
+	push_end(&f->push);
+	samples_fini(&f->held);
+	f->state = ADRIFT;
+}
+
+static void pass_on(struct forward *f, const struct sample *samples, size_t count) {
+	int err = f->state == PASSING || f->state == LEAVING ? push_samples(&f->push, samples, count) : 0;
+	if (err)
+		lose(f, err == UV_ENOBUFS ? "the link to its origin does not keep up" : "out of memory");
+}
+
 /* What describes the stream is told anew, at the time of the keyframe that follows. */
 static void send_held(struct forward *f) {
+	struct samples held = f->held;
+	f->held = (struct samples){0};
 	for (size_t i = 0; i < f->notes.count; i++)
-		f->notes.items[i].timestamp_ms = f->held.items[0].timestamp_ms;
-	push_samples(&f->push, f->notes.items, f->notes.count);
-	push_samples(&f->push, f->held.items, f->held.count);
-	for (size_t i = 0; i < f->held.count && f->state != OVER; i++)
-		note(f, &f->held.items[i]);
-	samples_fini(&f->held);
+		f->notes.items[i].timestamp_ms = held.items[0].timestamp_ms;
+	pass_on(f, f->notes.items, f->notes.count);
+	pass_on(f, held.items, held.count);
+	for (size_t i = 0; i < held.count && f->state != OVER; i++)
+		note(f, &held.items[i]);
+	samples_fini(&held);
 }
 
 static void on_accepted(struct push *p, uint64_t epoch) {
@@ -186,12 +204,7 @@ static void begin_to_move(struct forward *f) {
 static void hold(struct forward *f, const struct sample *s) {
 	if (f->held.bytes + s->payload.size <= HELD_MAX && !samples_add(&f->held, s))
 		return;
-	log_peer_warn("a publish loses frames: no origin takes it in time", log_str("stream", name_of(f)->text),
-	              log_str("session", f->intake->request.session), log_u64("held", f->held.count));
-	timer_stop(&f->again);
-	push_end(&f->push);
-	samples_fini(&f->held);
-	f->state = ADRIFT; /* from the next keyframe on */
+	lose(f, "no origin takes it in time");
 }
 
 /* --- the encoder --- */
@@ -218,8 +231,7 @@ static void take(struct forward *f, const struct sample *s) {
 		return;
 	}
 	note(f, s);
-	if (f->state == PASSING || f->state == LEAVING)
-		push_samples(&f->push, s, 1);
+	pass_on(f, s, 1);
 }
 
 void forward_samples(struct intake *i, const struct sample *samples, size_t count) {

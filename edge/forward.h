@@ -8,7 +8,8 @@
  *
  *   state   | samples                         | leaves by
  *   ASKING  | none: it is not accepted yet    | accepted: PASSING; refused: over
- *   PASSING | go to the origin                | the origin drains: LEAVING; it stopped the publish, or is lost: ADRIFT
+ *   PASSING | go to the origin                | the origin drains: LEAVING; it stopped the publish, is lost, or its
+ *           |                                 | link does not keep up: ADRIFT
  *   LEAVING | go to the origin                | a keyframe, while another origin is up: HOLDING; as PASSING: ADRIFT
  *   ADRIFT  | are dropped                     | a keyframe: HOLDING
  *   HOLDING | are kept, from the keyframe on  | an origin accepts: PASSING; too many: ADRIFT; too long: OVER

@@ -55,8 +55,25 @@ static void give_up(struct away *a, enum publish_refusal refusal, const char *wh
 
 /* --- what it sends --- */
 
-static void pass_on(struct away *a, const struct sample *sample) {
-	push_samples(&a->push, sample, 1);
+static void retry_soon(struct away *a, uint64_t in_ms) {
+	if (timer_start(&a->timer, in_ms))
+		log_error("a standby cannot claim its name: out of memory", log_str("stream", a->intake->request.name.text));
+}
+
+/* The other origin has it no more, for now. */
+static void lose(struct away *a, const char *why) {
+	log_info("a standby has lost the origin that has its name", log_str("stream", a->intake->request.name.text),
+	         log_str("session", a->intake->request.session), log_str("why", why));
+	retry_soon(a, a->passed ? 0 : RETRY_MS);
+	a->passed = false;
+}
+
+static void pass_on(struct away *a, const struct sample *samples, size_t count) {
+	int err = push_samples(&a->push, samples, count);
+	if (!err)
+		return;
+	push_end(&a->push);
+	lose(a, err == UV_ENOBUFS ? "the link to it does not keep up" : "out of memory");
 }
 
 static void samples(struct intake *i, const struct sample *from, size_t count) {
@@ -69,7 +86,7 @@ static void samples(struct intake *i, const struct sample *from, size_t count) {
 			log_error("a standby's frame is not kept: out of memory", log_str("stream", i->request.name.text));
 	}
 	if (a && a->push.accepted)
-		push_samples(&a->push, from, count);
+		pass_on(a, from, count);
 }
 
 static void unpublish(struct intake *i) {
@@ -100,11 +117,6 @@ static void claim_here(struct away *a) {
 	ingest_inherit(i, &seat, &shadow, &gone);
 }
 
-static void retry_soon(struct away *a, uint64_t in_ms) {
-	if (timer_start(&a->timer, in_ms))
-		log_error("a standby cannot claim its name: out of memory", log_str("stream", a->intake->request.name.text));
-}
-
 static void on_accepted(struct push *p, uint64_t epoch) {
 	struct away *a = list_entry(p, struct away, push);
 	const struct shadow *s = &a->shadow;
@@ -117,10 +129,9 @@ static void on_accepted(struct push *p, uint64_t epoch) {
 	         log_str("origin", p->upstream->peer));
 	if (!a->intake->accepted)
 		intake_accept(a->intake, epoch);
-	for (unsigned k = 0; k < a->seat.setup_count; k++)
-		pass_on(a, &a->seat.setups[k]);
+	pass_on(a, a->seat.setups, a->seat.setup_count);
 	for (uint64_t n = s->has_key ? s->key : s->next; n < s->next; n++)
-		pass_on(a, &shadow_at(s, n)->sample);
+		pass_on(a, &shadow_at(s, n)->sample, 1);
 }
 
 static void on_over(struct push *p, enum publish_refusal refusal, const char *why) {
@@ -129,10 +140,7 @@ static void on_over(struct push *p, enum publish_refusal refusal, const char *wh
 		give_up(a, refusal, why);
 		return;
 	}
-	log_info("a standby has lost the origin that has its name", log_str("stream", a->intake->request.name.text),
-	         log_str("session", a->intake->request.session), log_str("why", why));
-	retry_soon(a, a->passed ? 0 : RETRY_MS);
-	a->passed = false;
+	lose(a, why);
 }
 
 /* It stays until it is stopped there, and then has the name here if that origin let it go. */

@@ -134,7 +134,7 @@ static int on_message(struct link *link, const struct relay_message *m) {
 }
 
 static void on_writable(struct link *l) {
-	(void)l; /* samples are queued as they come */
+	pushes_writable(l->owner);
 }
 
 /* --- up and down --- */

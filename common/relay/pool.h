@@ -6,6 +6,7 @@
 #pragma once
 
 #include "common/base/name.h"
+#include "common/relay/backlog.h"
 #include "common/relay/link.h"
 #include "common/relay/lull.h"
 
@@ -47,6 +48,7 @@ struct upstream {
 	struct pull *pulls; /* hash by id */
 	struct pull *pulls_by_handle;
 	struct push *pushes;        /* hash by id */
+	struct backlog backlog;     /* of pushes */
 	struct fetch *fetches;      /* hash by id */
 	struct location *locations; /* hash by id: Locate answers awaited */
 };

@@ -141,3 +141,23 @@ def test_an_unwatched_stream_is_not_pulled(cluster, encoder):
     assert made.origin.metric("weir_relay_subscriptions") == 1, "one subscription, however many viewers"
     for viewer in viewers:
         viewer.close()
+
+
+def test_an_uplink_that_stalls_for_a_while_loses_nothing(nodes, encoder, cable, clip_tags):
+    """What the link has no room for waits at the edge: about sixteen megabytes here."""
+    patient = {"relay.dead_after": "60s", "stream.log_bytes": "256MiB"}
+    origin = nodes("origin", patient).start()
+    wire = cable(origin.relay_port)
+    edge = nodes("edge", {**patient, "registry.origins": f"127.0.0.1:{wire.port}"}).start()
+    near = nodes("edge", {**patient, "registry.origins": origin.relay}, name="near").start()
+    running = encoder(edge.rtmp_port, flv.padded(clip_tags, 300000))
+    with rtmp.Client(near.rtmp_port) as viewer:
+        viewer.play("cam1")
+        got = frames(viewer, 30, 20 * SLOW)
+        wire.hold()
+        before = running.sent
+        wait_until(lambda: running.sent >= before + 140, 30 * SLOW, "much is sent meanwhile")
+        wire.release()
+        got += frames(viewer, 90, 30 * SLOW)
+        assert_seamless(got)
+    assert not edge.log_lines("relay link closed") and not edge.log_lines("loses frames")
