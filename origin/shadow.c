@@ -76,8 +76,11 @@ int shadow_push(struct shadow *s, const struct sample *sample, int64_t wall_us, 
 		return UV_ENOMEM;
 	struct shadow_item *i = item_at(s, s->next);
 	*i = (struct shadow_item){.sample = *sample, .wall_us = wall_us, .is_frame = frame, .placed = place};
-	if (frame)
+	if (frame) {
 		i->frame = *frame;
+		if (!frame->hash) /* while it is in the caches; all at once takes long */
+			i->frame.hash = bytes_hash(frame->payload);
+	}
 	if (place)
 		i->place = *place;
 	if (sample->block)

@@ -17,7 +17,7 @@ enum {
 struct shadow_item {
 	struct sample sample; /* with a reference to its block */
 	int64_t wall_us;      /* when it came */
-	bool is_frame;        /* it can be compared: */
+	bool is_frame;        /* it can be compared, by `frame` with its hash: */
 	struct align_frame frame;
 	bool placed; /* it has been: */
 	struct align_place place;

@@ -190,6 +190,8 @@ static void keep_of_standby(struct standby *s, const struct sample *sample, int6
 	struct align_place place;
 	unsigned side = !s->align.active;
 	bool frame = seat_note(&s->seats[side], sample, wall_us, &f);
+	if (frame)
+		f.hash = bytes_hash(f.payload); /* for both of these */
 	bool placed = frame && s->begun && !align_push(&s->align, side, &f, &place);
 	s->torn |= align_torn(&s->align);
 	int err = shadow_push(&s->shadow, sample, wall_us, frame ? &f : NULL, placed ? &place : NULL, &s->align, side);

@@ -4,12 +4,12 @@
 #include "common/stream/timeline_adopt.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <uv.h>
 
 /* A frame of the log, and its place among those of the side that is gone. */
 struct known {
 	const struct entry *entry;
+	uint64_t hash; /* of its payload */
 	struct align_place place;
 };
 
@@ -57,7 +57,8 @@ static const struct entry *next_known(struct carry *c, struct align_frame *out) 
 		                            .config = config_of(t),
 		                            .time_us = e->time_us,
 		                            .wall_us = e->time_us + c->mark->anchor.wall_us - c->mark->anchor.media_us,
-		                            .payload = f->payload};
+		                            .payload = f->payload,
+		                            .hash = bytes_hash(f->payload)};
 		return e;
 	}
 	return NULL;
@@ -85,7 +86,7 @@ static int compare(struct carry *c) {
 	struct align_frame f;
 	const struct entry *e;
 	while ((e = next_known(c, &f))) {
-		struct known k = {.entry = e};
+		struct known k = {.entry = e, .hash = f.hash};
 		if (push_sent(c, f.wall_us) || align_push(a, a->active, &f, &k.place))
 			return UV_ENOMEM;
 		align_take(a, a->active, &k.place);
@@ -107,8 +108,8 @@ static const struct shadow_item *find_sent(const struct carry *c, const struct k
 		const struct shadow_item *i = shadow_at(s, *from);
 		if (!i->placed || i->place.track != k->place.track || (int64_t)i->place.nth < nth)
 			continue;
-		struct slice x = i->sample.payload, y = k->entry->frame.payload;
-		bool same = (int64_t)i->place.nth == nth && x.size == y.size && memcmp(x.data, y.data, x.size) == 0;
+		bool same = (int64_t)i->place.nth == nth && i->frame.hash == k->hash &&
+		            i->frame.payload.size == k->entry->frame.payload.size;
 		return same ? i : NULL;
 	}
 	return NULL;

@@ -1,6 +1,5 @@
 #include "common/stream/align.h"
 
-#include "common/base/name.h"
 #include "common/stream/lane.h"
 
 #include <stdlib.h>
@@ -50,7 +49,7 @@ static int grow(struct align_queue *q) {
 static int append(struct align_queue *q, const struct align_frame *f) {
 	if (q->next - q->first == q->capacity && grow(q))
 		return UV_ENOMEM;
-	*fact_at(q, q->next++) = (struct align_fact){.hash = name_hash((const char *)f->payload.data, f->payload.size),
+	*fact_at(q, q->next++) = (struct align_fact){.hash = f->hash ? f->hash : bytes_hash(f->payload),
 	                                             .config = f->config,
 	                                             .size = (uint32_t)f->payload.size,
 	                                             .key = f->key,

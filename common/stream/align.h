@@ -33,6 +33,7 @@ struct align_frame {
 	int64_t time_us;      /* decoding time by the side's own clock, without wraps */
 	int64_t wall_us;      /* when it came */
 	struct slice payload; /* borrowed for the call */
+	uint64_t hash;        /* of the payload (bytes_hash), where somebody has made it already; else 0 */
 };
 
 /* A frame's place among its side's frames. */

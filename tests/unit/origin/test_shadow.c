@@ -56,3 +56,14 @@ Test(shadow, bytes_are_bounded_in_any_case) {
 	cr_assert_leq(shadow.bytes, (size_t)SHADOW_BYTES_MAX);
 	cr_assert_geq(shadow.bytes, (size_t)SHADOW_BYTES_MAX - 2 * 1024 * 1024);
 }
+
+Test(shadow, a_frame_is_kept_with_its_hash) {
+	struct bytes *block = bytes_copy("frame", 5);
+	struct sample s = {.type = SAMPLE_FRAME, .kind = TRACK_VIDEO, .block = block, .payload = bytes_slice(block)};
+	struct align_frame f = {.kind = TRACK_VIDEO, .payload = bytes_slice(block)};
+	align_init(&nobody, 0);
+	shadow.whole = true;
+	cr_assert_eq(shadow_push(&shadow, &s, 0, &f, NULL, &nobody, 1), 0);
+	cr_assert_eq(shadow_at(&shadow, 0)->frame.hash, bytes_hash(bytes_slice(block)));
+	bytes_unref(&block);
+}

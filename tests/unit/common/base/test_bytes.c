@@ -82,3 +82,28 @@ Test(bytes, size_that_overflows_is_refused) {
 	cr_assert_null(bytes_new(SIZE_MAX));
 	cr_assert_null(bytes_new(SIZE_MAX - sizeof(struct bytes) + 1));
 }
+
+/* Of every length around the steps that it goes by, every byte counts. */
+Test(bytes, a_hash_is_of_all_of_the_content) {
+	uint8_t data[100] = {0};
+	for (size_t size = 0; size < sizeof data; size++) {
+		uint64_t hash = bytes_hash((struct slice){data, size});
+		cr_assert_eq(bytes_hash((struct slice){data, size}), hash);
+		cr_assert_neq(bytes_hash((struct slice){data, size + 1}), hash, "a longer one of %zu", size);
+		for (size_t i = 0; i < size; i++) {
+			data[i] = 1;
+			cr_assert_neq(bytes_hash((struct slice){data, size}), hash, "byte %zu of %zu", i, size);
+			data[i] = 0;
+		}
+	}
+	cr_assert_eq(bytes_hash((struct slice){0}), bytes_hash((struct slice){data, 0}));
+}
+
+Test(bytes, a_hash_tells_the_order_of_words) {
+	uint8_t a[64] = {0}, b[64] = {0};
+	a[0] = b[32] = 1;
+	cr_assert_neq(bytes_hash((struct slice){a, sizeof a}), bytes_hash((struct slice){b, sizeof b}));
+	b[32] = 0;
+	b[8] = 1;
+	cr_assert_neq(bytes_hash((struct slice){a, sizeof a}), bytes_hash((struct slice){b, sizeof b}));
+}
