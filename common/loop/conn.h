@@ -109,7 +109,8 @@ enum { CONN_WRITEV_MAX = 64, CONN_QUEUE_LIMIT = 4 * 1024 * 1024 };
  * connection was closed. */
 int conn_accept(struct conn *c, struct listener *l, const struct conn_ops *ops);
 
-/* Resolves and connects; on_connect tells. */
+/* Resolves, and connects to the first of the addresses that takes it, each of which has its share of the time;
+ * on_connect tells. */
 int conn_connect(struct conn *c, struct worker *w, const struct address *to, uint64_t timeout_ms,
                  const struct conn_ops *ops);
 
