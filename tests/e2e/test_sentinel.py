@@ -1,4 +1,5 @@
 """The map behind Sentinels: it moves from server to server, and nobody notices."""
+import re
 import time
 
 import media
@@ -7,6 +8,7 @@ from process import SLOW, wait_until
 from redis import RedisCluster
 from sentinel import Watched
 from watcher import Watcher
+from weir import ROOT
 
 
 @pytest.fixture
@@ -54,6 +56,19 @@ def test_a_failover_is_noticed_by_nobody(watched_cluster, encoder, workers):
     assert first.answers == second.answers == ["NetStream.Publish.Start"]
     for node in made.nodes():
         assert len(node.log_lines("redis cannot be used")) <= workers, "told once"
+
+
+def test_a_user_of_the_sentinels_needs_the_rights_that_the_docs_list(watched_cluster):
+    rules = re.search(r"ACL SETUSER weir on >s3cret (.*&\+switch-master.*)", (ROOT / "docs/redis.md").read_text()).group(1)
+    made = watched_cluster([f"user weir on >s3cret {rules}"], origins=1, edges=1, common={
+        "registry.sentinel_user": "weir", "registry.sentinel_password": "s3cret"})
+    wait_all_connected(made)
+    old = made.redis.master
+    old.stop()
+    made.redis.wait_master(made.redis.other(old))
+    wait_all_connected(made)
+    for sentinel in made.redis.sentinels:
+        assert sentinel.command("ACL", "LOG") == [], "nothing was tried that is not allowed"
 
 
 def test_a_planned_failover_moves_the_nodes_at_once(watched_cluster, encoder):
