@@ -1,16 +1,19 @@
 """All nodes are restarted, one after the other, behind the balancer that deploy/haproxy.cfg describes."""
+import os
+import re
 import shutil
 import subprocess
 import threading
 
 import media
 import pytest
+import web
 from balancer import CONFIG, Balancer
 from hls_watcher import HlsWatcher
 from process import SLOW, wait_until
 from redis import Redis
 from test_drain import drain_by_signal, wait_drained
-from weir import Node
+from weir import ROOT, Node
 
 DRAIN = {"node.drain": "40s", "node.drain_notice": "1500ms", "node.drain_publisher": "1s"}
 EDGE = {**DRAIN, "node.drain_viewer": "1s"}
@@ -21,6 +24,23 @@ pytestmark = pytest.mark.skipif(not shutil.which("haproxy"), reason="haproxy is 
 def test_the_example_is_right():
     result = subprocess.run(["haproxy", "-c", "-f", CONFIG], capture_output=True, text=True, timeout=20, check=False)
     assert result.returncode == 0 and "WARNING" not in result.stderr, result.stderr
+
+
+def test_the_docs_loop_restarts_each_node_and_waits_for_it(children, nodes, tmp_path):
+    """With an ssh that stays here, and a systemctl that does nothing."""
+    text = (ROOT / "docs/operations.md").read_text()
+    loop = re.search(r"```sh\n(for node in .*?)```", text, re.S).group(1)
+    made = {"origin1": nodes("origin", name="origin1").start(), "origin2": nodes("origin", name="origin2").start()}
+    for name in ("edge1", "edge2"):
+        made[name] = nodes("edge", {"registry.origins": made["origin1"].relay}, name=name).start()
+    for name, node in made.items():
+        loop = re.sub(rf"{name}:\d+", f"{name}:{node.http_port}", loop)
+    for name, script in (("ssh", 'echo "$1" >>calls; sh -c "$2"'), ("systemctl", 'echo "$*" >>calls')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    subprocess.run(["sh", "-ec", loop], cwd=tmp_path, timeout=20, check=True,
+                   env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert (tmp_path / "calls").read_text().splitlines()[::2] == list(made)
 
 
 @pytest.fixture
@@ -77,6 +97,19 @@ class Ffmpeg:
 def linked(edges):
     return all(len([one for one in edge.api("nodes")["nodes"] if one["role"] == "origin" and one["state"] == "up"]) >= 2
                for edge in edges)
+
+
+def test_viewers_reach_what_the_page_needs_and_nothing_else_however_it_is_written(node_set, children):
+    balancer = Balancer(children, *node_set("static"))
+    for path in ("/metrics", "/%6detrics", "/metric%73", "/healthz", "/h%65althz", "/readyz", "/%72eadyz?a=b", "/api/v1/nodes",
+                 "/%61pi/v1/nodes", "/a%70i/v1/sessions", "/api/v1%2Fnodes", "/api/v1/drain", "/%61%70%69/v1/drain"):
+        answer = web.request(balancer.http_port, path)
+        assert answer.status == 404 and "not_found" not in answer.text(), f"{path}: not by the balancer"
+    assert web.request(balancer.http_port, "/api/v1/live").status == 200
+    assert web.request(balancer.http_port, "/api/v1/liv%65").status == 200
+    for path in ("/api/v1/streams/live/cam9", "/live/cam9.m3u8", "/metrics%", "/metrics/"):
+        answer = web.request(balancer.http_port, path)
+        assert answer.status in (400, 404) and answer.json(), f"{path}: a node's own answer"
 
 
 @pytest.mark.parametrize("registry", ["static", "redis"])
