@@ -234,13 +234,16 @@ static void claim_kept(struct registry *r) {
 
 static void on_locate_answer(void *context, const redisReply *reply) {
 	struct search *search = context;
+	struct registry *r = search->registry;
 	struct registry_location location;
-	if (search->registry->stopped)
+	if (r->stopped)
 		return;
-	if (!reply || redis_answer_location(&location, reply))
-		search_peers(search);
-	else
+	bool told = reply && redis_answer_location(&location, reply) == 0;
+	bool settled = worker_now_ms(r->worker) - redis_of(r)->up_ms >= REDIS_SETTLE_MS;
+	if (told && (location.found || settled))
 		search_answer(search, &location);
+	else
+		search_peers(search);
 }
 
 static void on_locate(struct registry *r, struct search *search) {
@@ -256,6 +259,7 @@ static void on_locate(struct registry *r, struct search *search) {
 
 static void on_up(void *context) {
 	struct registry_redis *s = context;
+	s->up_ms = worker_now_ms(s->base.worker);
 	redis_client_hurry(&s->hints);
 	redis_nodes_up(s);
 	redis_tell_all(s);

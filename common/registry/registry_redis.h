@@ -12,6 +12,10 @@ enum { NUMBER_SIZE = 24, NODE_ADDRESS_SIZE = 300 };
 
 enum { NODE_TTL_S = 10 }; /* how long the map remembers a node that is not heard of */
 
+/* Redis that was away may be empty: before this time not all nodes have said again what they hold, and that they are
+ * there. */
+enum { REDIS_SETTLE_MS = 2000 };
+
 enum { REDIS_IDS_MAX = 16, REDIS_ID_SIZE = 160 };
 
 /* Some nodes' ids. */
@@ -26,6 +30,7 @@ struct registry_redis {
 	struct redis_sentinels sentinels;    /* if the configuration names some */
 	char prefix[64], channel[96], trial_key[80], incarnation[NUMBER_SIZE];
 	char address[NODE_ADDRESS_SIZE]; /* of this node's relay, as others reach it */
+	uint64_t up_ms;                  /* loop time since which Redis can be used */
 
 	/* registry_redis_tell.c's own. */
 	struct timer look;              /* which streams were not told for long */

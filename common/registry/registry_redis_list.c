@@ -30,8 +30,6 @@ enum {
 	SOON_MS = 20,
 	/* What is in the list that Redis gives: everything of before this time. */
 	LISTED_MS = REDIS_LISTED_MS + SOON_MS,
-	/* Redis that was away may be empty: before this time not all nodes have said again that they are there. */
-	SETTLE_MS = 2000,
 };
 
 static size_t known(const struct registry_redis *s) {
@@ -170,7 +168,7 @@ void redis_list_init(struct registry_redis *s, struct worker *w) {
 
 void redis_list_up(struct registry_redis *s) {
 	if (s->base.nodes)
-		s->settled_ms = worker_now_ms(s->base.worker) + SETTLE_MS;
+		s->settled_ms = worker_now_ms(s->base.worker) + REDIS_SETTLE_MS;
 	s->whole_after_ms = 0;
 	s->whole_wanted = false;
 	s->whole_twice = true; /* what was published while nobody listened may be missing in the first */

@@ -238,6 +238,24 @@ static void find_linked(void *context, const struct stream_name *wanted, registr
 	answer(answer_context, &(struct registry_location){.found = true, .epoch = 12});
 }
 
+Test(registry_redis, what_a_redis_that_has_just_come_back_does_not_know_is_asked_of_the_linked_nodes) {
+	node_set_ask(1, find_linked);
+	redis_nodes_open();
+	server_stop();
+	wait_until_up(1, false);
+	server_start();
+	wait_until_up(1, true);
+	cr_assert_eq(locate_on(1).epoch, 12, "its origin may not have told it yet");
+	struct locating k = locate_on(1);
+	for (int i = 0; i < WAIT_MAX_MS && k.found; i++) {
+		pause_ms(1);
+		k = locate_on(1);
+	}
+	cr_assert_not(k.found, "and then the map is believed");
+	node_set_ask(1, NULL);
+	redis_nodes_close();
+}
+
 /* It reads as before, and what it knew of streams goes: their keys are removed here as they would expire. */
 Test(registry_redis, a_redis_that_takes_no_writes_is_away) {
 	node_set_ask(1, find_linked);
