@@ -16,7 +16,7 @@ static struct bytes *own_hello, *their_hello;
 
 /* What came: the newest of each kind, and the sequences of entries. */
 static struct {
-	bool proof, located, accepted, refused, resumed, found, replica, closed, drain;
+	bool proof, located, accepted, refused, stopped, resumed, found, replica, closed, drain;
 	Weir__Relay__Reason reason;
 	uint32_t seconds;
 	uint8_t mac[RELAY_MAC_SIZE];
@@ -51,6 +51,9 @@ static inline int on_message(void *context, const struct relay_message *m) {
 	case WEIR__RELAY__HEADER__BODY_REFUSED:
 		got.refused = true;
 		got.reason = h->refused->reason;
+		break;
+	case WEIR__RELAY__HEADER__BODY_STOPPED:
+		got.stopped = true;
 		break;
 	case WEIR__RELAY__HEADER__BODY_DRAIN:
 		got.drain = true;

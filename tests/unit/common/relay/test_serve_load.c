@@ -204,6 +204,8 @@ Test(relay_pressed, a_publish_that_is_stopped_lets_its_link_be_read_again) {
 	dial_and_prove();
 	begin_publish(9, "live/new");
 	send_sample(9, 8 * MIB);
+	read_until(&got.stopped); /* the link was paused before */
+	cr_assert(got.stopped);
 	locate(name.text);
 	cr_assert(got.located && !got.closed);
 }
