@@ -20,6 +20,9 @@ enum rtmp_event {
 
 enum { RTMP_BANDWIDTH_DYNAMIC = 2 };
 
+/* What two of the writers append, for who wants a block no larger than that. */
+enum { RTMP_ACKNOWLEDGEMENT_SIZE = 16, RTMP_EVENT_SIZE = 18 };
+
 void rtmp_write_chunk_size(struct buffer *out, uint32_t size);
 void rtmp_write_acknowledgement(struct buffer *out, uint32_t bytes);
 void rtmp_write_window_size(struct buffer *out, uint32_t bytes);

@@ -29,8 +29,21 @@ void rtmp_session_send(struct rtmp_session *s, struct buffer *out) {
 		rtmp_session_close(s, "out of memory", false);
 		return;
 	}
-	if (conn_send(&s->conn, b) == UV_ENOBUFS)
-		rtmp_session_close(s, "the peer does not read its answers", false);
+	int err = conn_send(&s->conn, b);
+	if (err && err != UV_ENOTCONN) /* whose end is told, or was */
+		rtmp_session_close(s,
+		                   err == UV_ENOBUFS  ? "the peer does not read its answers"
+		                   : err == UV_ENOMEM ? "out of memory"
+		                                      : uv_strerror(err),
+		                   false);
+}
+
+void rtmp_session_send_event(struct rtmp_session *s, enum rtmp_event event, uint32_t value) {
+	struct buffer out;
+	buffer_init(&out, 0);
+	buffer_expect(&out, RTMP_EVENT_SIZE);
+	rtmp_write_event(&out, event, value);
+	rtmp_session_send(s, &out);
 }
 
 /* --- the end --- */
@@ -60,6 +73,7 @@ void rtmp_session_close(struct rtmp_session *s, const char *why, bool politely) 
 
 static void on_closed(struct conn *c) {
 	struct rtmp_session *s = session_of(c);
+	rtmp_session_close(s, "the connection could not go on", false); /* where the conn itself gave up */
 	list_remove(&s->node);
 	chunk_reader_fini(&s->reader);
 	free(s->handshake);
@@ -97,12 +111,12 @@ static void arm(struct rtmp_session *s, uint64_t delay_ms) {
 
 /* Players that get no media, for they have paused or their stream waits for its publisher, hear at least this. */
 static void ping(struct rtmp_session *s, uint64_t now) {
-	struct buffer out;
-	if (now - s->conn.last_written_ms < STARVED_PING_MS)
-		return;
-	buffer_init(&out, 0);
-	rtmp_write_event(&out, RTMP_PING_REQUEST, (uint32_t)now);
-	rtmp_session_send(s, &out);
+	if (now - s->conn.last_written_ms >= STARVED_PING_MS)
+		rtmp_session_send_event(s, RTMP_PING_REQUEST, (uint32_t)now);
+}
+
+void rtmp_session_idle(struct rtmp_session *s) {
+	arm(s, (uint64_t)config_node(s->server->config)->rtmp_idle_timeout);
 }
 
 static void on_timer(struct timer *t) {
@@ -119,7 +133,7 @@ static void on_timer(struct timer *t) {
 			                       : "neither publish nor play within rtmp.idle_timeout",
 			                   false);
 		else
-			arm(s, (uint64_t)config->rtmp_idle_timeout);
+			rtmp_session_idle(s);
 		return;
 	}
 	if (s->publish && now - s->conn.last_read_ms >= (uint64_t)config->rtmp_idle_timeout) {
@@ -146,18 +160,15 @@ static void acknowledge(struct rtmp_session *s) {
 		return;
 	s->acknowledged = s->heard;
 	buffer_init(&out, 0);
+	buffer_expect(&out, RTMP_ACKNOWLEDGEMENT_SIZE);
 	rtmp_write_acknowledgement(&out, (uint32_t)s->heard);
 	rtmp_session_send(s, &out);
 }
 
 static void on_user_control(struct rtmp_session *s, const struct rtmp_message *m) {
 	struct rtmp_control c;
-	struct buffer out;
-	if (rtmp_read_control(m->payload, &c) || c.event != RTMP_PING_REQUEST)
-		return;
-	buffer_init(&out, 0);
-	rtmp_write_event(&out, RTMP_PING_RESPONSE, c.value);
-	rtmp_session_send(s, &out);
+	if (rtmp_read_control(m->payload, &c) == 0 && c.event == RTMP_PING_REQUEST)
+		rtmp_session_send_event(s, RTMP_PING_RESPONSE, c.value);
 }
 
 static void on_window_size(struct rtmp_session *s, const struct rtmp_message *m) {

@@ -85,6 +85,22 @@ static void refuse(struct rtmp_session *s, uint32_t stream, const char *code, co
 	rtmp_session_close(s, why, true);
 }
 
+/* Each publish and each play makes a stream, a search for it and more. A player that is switched about begins a few at
+ * once; whoever goes on beyond one in a second is no player. */
+enum { BEGINS_AT_ONCE = 8, BEGIN_EVERY_MS = 1000 };
+
+static bool may_begin(struct rtmp_session *s) {
+	uint64_t now = worker_now_ms(s->server->worker);
+	if (s->begins_paid_ms < now)
+		s->begins_paid_ms = now;
+	if (s->begins_paid_ms - now > (BEGINS_AT_ONCE - 1) * BEGIN_EVERY_MS)
+		return false;
+	s->begins_paid_ms += BEGIN_EVERY_MS;
+	return true;
+}
+
+static const char too_often[] = "too many publish and play commands on one connection";
+
 static const char bad_name[] = "a stream's name is made of letters, digits, _ . - and has at most 128 of them";
 
 static void on_publish(struct rtmp_session *s, const struct rtmp_command *c, const struct rtmp_message *m,
@@ -100,6 +116,8 @@ static void on_publish(struct rtmp_session *s, const struct rtmp_command *c, con
 		refuse(s, m->stream, "NetStream.Publish.Denied", "publishing is not offered here", out);
 	else if (rtmp_stream_name_read(&name, query, s->connect->app, text))
 		refuse(s, m->stream, "NetStream.Publish.BadName", bad_name, out);
+	else if (!may_begin(s))
+		refuse(s, m->stream, "NetStream.Publish.Failed", too_often, out);
 	else
 		rtmp_publish_begin(s, m->stream, &name, *query ? query : s->connect->query);
 }
@@ -117,9 +135,12 @@ static void on_play(struct rtmp_session *s, const struct rtmp_command *c, const 
 		refuse(s, m->stream, "NetStream.Play.Failed", s->server->play_refusal, out);
 	else if (rtmp_stream_name_read(&name, query, s->connect->app, text))
 		refuse(s, m->stream, "NetStream.Play.StreamNotFound", bad_name, out);
+	else if (!may_begin(s))
+		refuse(s, m->stream, "NetStream.Play.Failed", too_often, out);
 	else {
 		rtmp_play_end(s); /* play again: another stream on the same connection */
-		rtmp_play_begin(s, m->stream, &name);
+		if (s->phase != RTMP_PHASE_CLOSED)
+			rtmp_play_begin(s, m->stream, &name);
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
  * session_parts.h: a session's parts. Internal to common/rtmp: session.c (socket, handshake, time-outs, the end),
- * session_command.c (commands), session_publish.c and session_play.c (what they lead to), session_drain.c (all of a
- * server's, when the node drains).
+ * session_command.c (commands), session_publish.c and session_play.c (what they lead to), session_early.c (media before
+ * the verdict on a publisher), session_drain.c (all of a server's, when the node drains).
  */
 #pragma once
 
@@ -10,6 +10,7 @@
 #include "common/rtmp/chunk_reader.h"
 #include "common/rtmp/command.h"
 #include "common/rtmp/handshake.h"
+#include "common/rtmp/message.h"
 #include "common/rtmp/session.h"
 #include "common/stream/mirror.h"
 #include "common/stream/publisher.h"
@@ -40,12 +41,26 @@ enum rtmp_phase {
 
 struct rtmp_session;
 
+/*
+ * What an encoder sends behind `publish` before it is told that it may (session_early.c): those that pass a stream on
+ * (nginx-rtmp's push, SRS's forward) do not wait, and configurations come but once. Past RTMP_EARLY_BYTES, what keeping
+ * costs included, no more is read until the verdict; what was read already is kept.
+ */
+struct rtmp_early {
+	struct rtmp_message *items; /* each with a reference to its block */
+	size_t count, capacity, bytes;
+	bool full; /* reading is paused */
+};
+
+enum { RTMP_EARLY_BYTES = 1024 * 1024 };
+
 struct rtmp_publish {
 	struct rtmp_session *session;
 	struct publisher publisher;
 	struct stream_name name;
 	uint32_t stream; /* message stream id */
 	bool accepted;
+	struct rtmp_early early; /* what came before that */
 	uint64_t epoch;
 	uint64_t refused_messages; /* that were no FLV body */
 };
@@ -81,17 +96,26 @@ struct rtmp_session {
 	uint64_t heard;             /* bytes of RTMP, whatever carried them */
 	uint64_t acknowledged;      /* of them */
 	uint64_t began_ms;
+	uint64_t begins_paid_ms; /* loop time up to which its publishes and plays are paid for (session_command.c) */
 	char id[RANDOM_ID_SIZE];
 	char peer[ADDRESS_TEXT_MAX];
 };
 
 /* --- session.c --- */
 
-/* Sends what was written into `out`, and frees it. */
+/* Sends what was written into `out`, and frees it. Where that fails the session is closed after, and with it `publish`
+ * and `play` are gone. */
 void rtmp_session_send(struct rtmp_session *s, struct buffer *out);
 
-/* Ends the session; only the first reason counts. `politely` sends what is queued first. */
+/* Ends the session, with what it publishes or plays; only the first reason counts. `politely` sends what is queued
+ * first. */
 void rtmp_session_close(struct rtmp_session *s, const char *why, bool politely);
+
+/* Sends a user control event; `value` is a message stream id, or a ping's time. */
+void rtmp_session_send_event(struct rtmp_session *s, enum rtmp_event event, uint32_t value);
+
+/* It neither publishes nor plays (any more): rtmp.idle_timeout begins. `s` may be closed after. */
+void rtmp_session_idle(struct rtmp_session *s);
 
 /* The name of what it publishes or plays, or "". */
 const char *rtmp_session_stream(const struct rtmp_session *s);
@@ -103,6 +127,17 @@ int rtmp_session_command(struct rtmp_session *s, const struct rtmp_message *m);
 void rtmp_publish_begin(struct rtmp_session *s, uint32_t stream, const struct stream_name *name, const char *query);
 void rtmp_publish_message(struct rtmp_publish *p, const struct rtmp_message *m);
 void rtmp_publish_end(struct rtmp_session *s, const char *why);
+
+/* --- session_early.c --- */
+
+/* Keeps a message for the verdict. 0 or UV_ENOMEM. */
+int rtmp_early_keep(struct rtmp_publish *p, const struct rtmp_message *m);
+
+/* The publisher is accepted: what was kept is published, and reading goes on. `s` may be closed after. */
+void rtmp_early_replay(struct rtmp_session *s);
+
+/* The publisher ends: what was kept is dropped, and reading goes on. */
+void rtmp_early_drop(struct rtmp_publish *p);
 
 /* --- session_play.c --- */
 void rtmp_play_begin(struct rtmp_session *s, uint32_t stream, const struct stream_name *name);

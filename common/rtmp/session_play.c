@@ -262,14 +262,12 @@ static void on_log(struct mirror_reader *r, struct log *log, const struct mirror
 /* Players that show "no signal" learn it so; others pass over it. */
 static void on_waiting(struct mirror_reader *r, bool waiting) {
 	struct rtmp_play *p = play_of(r);
-	struct buffer out;
+	struct rtmp_session *s = p->session;
 	if (p->waiting == waiting)
 		return;
 	p->waiting = waiting;
-	buffer_init(&out, 0);
-	rtmp_write_event(&out, waiting ? RTMP_STREAM_DRY : RTMP_STREAM_BEGIN, p->stream);
-	rtmp_session_send(p->session, &out);
-	if (p->session->phase != RTMP_PHASE_CLOSED)
+	rtmp_session_send_event(s, waiting ? RTMP_STREAM_DRY : RTMP_STREAM_BEGIN, p->stream);
+	if (s->phase != RTMP_PHASE_CLOSED)
 		tick_while_starved(p);
 }
 
@@ -333,6 +331,8 @@ void rtmp_play_end(struct rtmp_session *s) {
 	mirror_close(&p->reader);
 	s->play = NULL;
 	free(p);
-	if (s->phase == RTMP_PHASE_PLAYING)
-		s->phase = RTMP_PHASE_CONNECTED;
+	if (s->phase != RTMP_PHASE_PLAYING)
+		return;
+	s->phase = RTMP_PHASE_CONNECTED;
+	rtmp_session_idle(s); /* while it played no timer ran */
 }

@@ -18,14 +18,17 @@ static struct rtmp_publish *publish_of(struct publisher *p) {
 
 static void on_accepted(struct publisher *publisher, uint64_t epoch) {
 	struct rtmp_publish *p = publish_of(publisher);
+	struct rtmp_session *s = p->session;
 	struct buffer out;
 	p->accepted = true;
 	p->epoch = epoch;
+	log_peer_info("publish started", log_str("stream", p->name.text), log_u64("epoch", epoch),
+	              log_str("session", s->id), log_str("remote", s->peer));
 	buffer_init(&out, 0);
 	rtmp_write_status(&out, p->stream, "status", "NetStream.Publish.Start", "publishing has begun", p->name.text);
-	rtmp_session_send(p->session, &out);
-	log_peer_info("publish started", log_str("stream", p->name.text), log_u64("epoch", epoch),
-	              log_str("session", p->session->id), log_str("remote", p->session->peer));
+	rtmp_session_send(s, &out);
+	if (s->phase != RTMP_PHASE_CLOSED)
+		rtmp_early_replay(s);
 }
 
 /* OBS stops for good at these codes but the last, at which it tries again. */
@@ -94,6 +97,7 @@ void rtmp_publish_end(struct rtmp_session *s, const char *why) {
 		log_peer_info("publish ended", log_str("stream", p->name.text), log_u64("epoch", p->epoch),
 		              log_str("session", s->id), log_str("reason", why));
 	publisher_close(&p->publisher);
+	rtmp_early_drop(p);
 	s->publish = NULL;
 	free(p);
 	if (s->phase == RTMP_PHASE_PUBLISHING)
@@ -172,8 +176,11 @@ static void on_data(struct rtmp_publish *p, const struct rtmp_message *m) {
 }
 
 void rtmp_publish_message(struct rtmp_publish *p, const struct rtmp_message *m) {
-	if (!p->accepted)
-		return; /* the home has not said yes: nothing is published before Publish.Start */
+	if (!p->accepted) { /* nothing is published before the home has said yes */
+		if (rtmp_early_keep(p, m))
+			rtmp_session_close(p->session, "out of memory", false);
+		return;
+	}
 	if (m->type == RTMP_AUDIO || m->type == RTMP_VIDEO)
 		on_media(p, m);
 	else

@@ -114,6 +114,18 @@ def claims_of_16_mb(stop, port):
         client.close()
 
 
+def plays_without_end(stop, port):
+    """Thousands of plays of names that nobody publishes, each in place of the one before."""
+    with rtmp.Client(port) as client:
+        client.connect()
+        client.create_stream()
+        many, client.send = bytearray(), lambda data: many.extend(data)
+        for i in range(5000):
+            client.command("play", None, f"no{i}-{time.monotonic_ns()}", stream_id=client.stream_id)
+        client.socket.sendall(many)
+        stop.wait(0.5)
+
+
 def never_reading(stop, node):
     viewers = [rtmp.Client(node.rtmp_port, receive_buffer=4096).play("cam1") for _ in range(25)]
     stop.wait(4)
@@ -143,6 +155,7 @@ def test_good_viewers_keep_their_rate_while_strangers_do_their_worst(cluster, en
     floods.add(one_byte_a_second, made.origin.relay_port, bytes([9] * 20))
     floods.add(names_that_do_not_exist, made.edge)
     floods.add(never_reading, made.edge)
+    floods.add(plays_without_end, made.edge.rtmp_port)
     output, _ = load.process.communicate(timeout=SECONDS + 60)
     worst = {node: resident(node) for node in made.nodes()}
     floods.stop()

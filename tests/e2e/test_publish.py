@@ -197,6 +197,27 @@ def test_any_chunk_size_will_do(cluster, clip_tags, chunk_size):
         wait_until(lambda: made.origin.metric("weir_frames_received_total") >= 50, 5, "the frames are there")
 
 
+def test_who_publishes_without_waiting_is_seen_from_its_first_keyframe(cluster, clip_tags):
+    """As nginx-rtmp's push and SRS's forward do: media right behind the command, configurations but once."""
+    made = cluster(workers=2)
+    media_tags = [tag for tag in clip_tags if tag.type != flv.DATA]
+    configs = [tag for tag in media_tags if tag.is_config()]
+    first = next(tag for tag in media_tags if tag.is_keyframe())
+    with rtmp.Client(made.origin.rtmp_port) as client, rtmp.Client(made.edge.rtmp_port) as viewer:
+        client.connect()
+        client.create_stream()
+        once, client.send = bytearray(), lambda data: once.extend(data)
+        client.command("publish", None, "cam1", "live", stream_id=client.stream_id)
+        for tag in configs + [first]:
+            client.send_tag(tag)
+        del client.send
+        client.send(once)
+        assert client.wait_status()["code"] == "NetStream.Publish.Start"
+        viewer.play("cam1")
+        keyframe = viewer.next_frame(10, wanted=flv.Tag.is_keyframe)
+        assert keyframe.payload == first.payload
+
+
 def test_many_publishers_on_many_workers(cluster, clip_tags):
     made = cluster(workers=4)
     clients = [publisher(made.origin.rtmp_port, clip_tags, name=f"cam{i}") for i in range(16)]
