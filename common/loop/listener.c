@@ -123,30 +123,29 @@ int listener_open(struct listener *l, struct worker *w, const char *address, lis
 	return err;
 }
 
-static void on_refused_closed(uv_handle_t *handle) {
-	struct worker *w = handle->loop->data;
-	free(handle);
-	worker_release(w);
+static void on_refused(uv_handle_t *handle) {
+	struct listener *l = handle->data;
+	l->refusal.busy = false;
+	if (l->refusal.due && l->open)
+		listener_refuse(l);
+	worker_release(l->worker);
 }
 
 void listener_refuse(struct listener *l) {
-	union {
-		uv_handle_t handle;
-		uv_stream_t stream;
-		uv_tcp_t tcp;
-		uv_pipe_t pipe;
-	} *waiting = malloc(sizeof *waiting);
-	if (!waiting)
-		return; /* it stays waiting; the next one that is taken takes it first */
-	int err =
-	    l->is_unix ? uv_pipe_init(&l->worker->loop, &waiting->pipe, 0) : uv_tcp_init(&l->worker->loop, &waiting->tcp);
-	if (err) {
-		free(waiting);
+	struct listener_refusal *r = &l->refusal;
+	r->due = r->busy;
+	if (r->busy)
 		return;
-	}
+	/* Neither these nor taking it allocates, nor do they fail. */
+	if (l->is_unix)
+		uv_pipe_init(&l->worker->loop, &r->pipe, 0);
+	else
+		uv_tcp_init(&l->worker->loop, &r->tcp);
+	r->handle.data = l;
+	r->busy = true;
 	worker_hold(l->worker);
-	uv_accept(&l->stream, &waiting->stream);
-	uv_close(&waiting->handle, on_refused_closed);
+	uv_accept(&l->stream, &r->stream);
+	uv_close(&r->handle, on_refused);
 }
 
 static void on_listener_closed(uv_handle_t *handle) {
