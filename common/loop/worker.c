@@ -109,11 +109,14 @@ static void run_turn_tasks(struct worker *w) {
 /* After the poll come what sockets and messages asked for; before it, what timers and closing handles did. */
 static void on_after_poll(uv_check_t *handle) {
 	struct worker *w = handle->data;
-	run_turn_tasks(w);
+	struct list due; /* asked for before this turn: what its own tasks ask for is the next one's */
+	list_init(&due);
+	list_splice(&due, &w->next_turn_tasks);
 	uv_idle_stop(&w->again);
-	if (list_empty(&w->next_turn_tasks))
+	run_turn_tasks(w);
+	if (list_empty(&due))
 		return;
-	list_splice(&w->turn_tasks, &w->next_turn_tasks);
+	list_splice(&w->turn_tasks, &due);
 	run_turn_tasks(w);
 }
 

@@ -3,7 +3,7 @@
  *
  * Every object belongs to one worker and only its thread touches it. Workers talk by messages: `worker_post` puts one
  * into the other's mailbox, which wakes its loop only when it was empty. Messages of one sender to one receiver arrive
- * in order. That mailbox is the only lock in the code.
+ * in order. Its lock is the only one that workers meet at, but for the logger's.
  *
  * Within a loop turn work is gathered: an object asks with `worker_at_turn_end` to be run once after everything that
  * this turn brought (socket reads, messages, timers) has been handled; that is where viewers are fed.
@@ -99,8 +99,8 @@ void worker_post(struct worker *to, struct message *m);
 /* On the worker's thread. Queued already: nothing happens. A task may unlink itself with list_remove(&task->node). */
 void worker_at_turn_end(struct worker *w, struct turn_task *task);
 
-/* The same at the end of the next turn, behind its other tasks; it comes at once, and brings what has come meanwhile.
- * For long work that is done in slices. */
+/* The same at the end of the next turn, behind its other tasks; it comes at once, and brings what has come meanwhile:
+ * the loop is polled between the two, also where a task asks. For long work that is done in slices. */
 void worker_at_next_turn(struct worker *w, struct turn_task *task);
 
 void turn_task_init(struct turn_task *task, void (*run)(struct turn_task *));

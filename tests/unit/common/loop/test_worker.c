@@ -57,6 +57,46 @@ Test(worker, a_turn_task_runs_once_after_what_asked_for_it) {
 	cr_assert_eq(order[1], 2);
 }
 
+/* A task in slices, and a handle that counts the loop's turns, just before each poll. */
+static struct turn_task slices;
+static uv_prepare_t counter;
+static struct worker *sliced;
+static int turns, turns_before[4];
+
+static void on_turn(uv_prepare_t *handle) {
+	(void)handle;
+	turns++;
+}
+
+static void run_slice(struct turn_task *t) {
+	int n = atomic_load(&counted);
+	turns_before[n] = turns;
+	if (n < 3)
+		worker_at_next_turn(sliced, t);
+	else
+		uv_close((uv_handle_t *)&counter, NULL);
+	atomic_store(&counted, n + 1);
+}
+
+static void begin_slices(struct worker *w, void *context) {
+	(void)context;
+	sliced = w;
+	uv_prepare_init(&w->loop, &counter);
+	uv_prepare_start(&counter, on_turn);
+	turn_task_init(&slices, run_slice);
+	worker_at_turn_end(w, &slices);
+}
+
+Test(worker, the_loop_polls_between_the_slices_of_a_task) {
+	struct workers *g;
+	cr_assert_eq(workers_start(&g, 1, &no_hooks, NULL), 0);
+	call_on(workers_at(g, 0), begin_slices, NULL);
+	wait_for_count(&counted, 4);
+	cr_assert_eq(workers_stop(&g, 5000), 0);
+	for (int i = 1; i < 4; i++)
+		cr_expect_eq(turns_before[i], turns_before[i - 1] + 1, "slice %d", i);
+}
+
 static void hold(struct worker *w, void *context) {
 	(void)context;
 	worker_hold(w);
