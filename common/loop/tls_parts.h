@@ -15,20 +15,21 @@ struct tls_slot {
 	struct tls_tickets *tickets;
 };
 
-/* How a file was when it was last read. */
+/* How a file was when it was last read; its status changes also with its rights alone. */
 struct tls_stamp {
 	uint64_t inode, size;
-	int64_t changed_s;
-	long changed_ns;
+	int64_t changed_s, status_s;
+	int64_t changed_ns, status_ns;
 };
 
 /* Of the watching worker alone. */
 struct tls_watch {
 	struct worker *worker; /* NULL: nobody watches */
 	struct timer timer;
-	uint64_t tickets_ms; /* when the keys last changed, in the loop's clock */
-	bool reading;        /* a job is on the pool */
-	struct tls_stamp stamps[2 * TLS_PAIRS_MAX];
+	uint64_t tickets_ms;                        /* when the keys last changed, in the loop's clock */
+	bool reading;                               /* a job is on the pool */
+	struct tls_stamp stamps[2 * TLS_PAIRS_MAX]; /* of what is served */
+	char told[256]; /* why files that have changed cannot be used, as the log has it already; "": they can */
 };
 
 struct tls {

@@ -4,6 +4,7 @@
 #include "common/base/logger.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -55,6 +56,8 @@ static void stamp(const char *path, struct tls_stamp *out) {
 	out->size = (uint64_t)st.st_size;
 	out->changed_s = st.st_mtim.tv_sec;
 	out->changed_ns = st.st_mtim.tv_nsec;
+	out->status_s = st.st_ctim.tv_sec;
+	out->status_ns = st.st_ctim.tv_nsec;
 }
 
 void tls_stamp_files(const struct tls_settings *s, struct tls_stamp *out) {
@@ -71,7 +74,7 @@ void tls_stamp_files(const struct tls_settings *s, struct tls_stamp *out) {
 struct job {
 	uv_work_t work;
 	struct tls *tls;
-	struct tls_stamp stamps[2 * TLS_PAIRS_MAX]; /* as they were, then as they are */
+	struct tls_stamp stamps[2 * TLS_PAIRS_MAX]; /* of what is served, then as they are */
 	bool changed;
 	int error;
 	struct tls_certificates *certificates;
@@ -88,17 +91,29 @@ static void look(uv_work_t *work) {
 		j->error = tls_certificates_new(&j->certificates, &j->tls->settings, &j->why);
 }
 
+/* Files that cannot be used are read at each look, for what hinders need not show in their stamps; a reason is logged
+ * once. */
+static void tell_unusable(struct tls_watch *w, struct job *j) {
+	char why[sizeof w->told] = "out of memory";
+	if (j->why.size)
+		snprintf(why, sizeof why, "%.*s", (int)j->why.size - 1, (const char *)j->why.block->data); /* no line's end */
+	if (strcmp(why, w->told) == 0)
+		return;
+	memcpy(w->told, why, sizeof why);
+	log_warn("certificates changed and cannot be used; the old ones go on", log_str("reason", why));
+}
+
 static void take_up(struct tls *t, struct job *j) {
-	memcpy(t->watch.stamps, j->stamps, sizeof j->stamps);
-	if (!j->error) {
-		log_info("certificates read again", log_u64("certificates", j->certificates->count));
-		tell_workers(t, j->certificates, NULL);
+	if (j->error) {
+		tell_unusable(&t->watch, j);
 		return;
 	}
-	if (j->why.size)
-		j->why.block->data[j->why.size - 1] = '\0'; /* its line's end */
-	log_warn("certificates changed and cannot be used; the old ones go on",
-	         log_str("reason", j->why.size ? (const char *)j->why.block->data : "out of memory"));
+	t->watch.told[0] = '\0';
+	if (!j->changed)
+		return;
+	memcpy(t->watch.stamps, j->stamps, sizeof j->stamps);
+	log_info("certificates read again", log_u64("certificates", j->certificates->count));
+	tell_workers(t, j->certificates, NULL);
 }
 
 static void arm(struct tls *t) {
@@ -112,7 +127,7 @@ static void on_looked(uv_work_t *work, int status) {
 	struct worker *w = work->loop->data;
 	bool watching = t->watch.worker != NULL;
 	t->watch.reading = false;
-	if (watching && !status && j->changed)
+	if (watching && !status)
 		take_up(t, j);
 	if (watching)
 		arm(t);
