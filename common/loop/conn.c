@@ -249,7 +249,7 @@ bool conn_blocked(const struct conn *c) {
 }
 
 size_t conn_queued(const struct conn *c) {
-	return c->pending.bytes + (c->tls ? tls_conn_queued(c) : 0);
+	return c->pending.bytes + c->pending.count * CONN_RUN_COST + (c->tls ? tls_conn_queued(c) : 0);
 }
 
 /* --- opening --- */
@@ -294,6 +294,7 @@ int conn_accept(struct conn *c, struct listener *l, const struct conn_ops *ops) 
 	int err = conn_init_handle(c, l->is_unix);
 	if (err) {
 		limits_release(l->worker);
+		listener_refuse(l);
 		return err;
 	}
 	c->limited = true;

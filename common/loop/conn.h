@@ -100,7 +100,9 @@ struct conn {
  */
 enum { CONN_LULL_BYTES = 48 * 1024 };
 
-enum { CONN_WRITEV_MAX = 64, CONN_QUEUE_LIMIT = 4 * 1024 * 1024 };
+/* Keeping a run of bytes takes memory beside them: its place in the queue, its block's head. A peer that has us answer
+ * in few bytes each shall cost no more than one that is sent large ones. */
+enum { CONN_WRITEV_MAX = 64, CONN_QUEUE_LIMIT = 4 * 1024 * 1024, CONN_RUN_COST = 128 };
 
 /* conn_accept, conn_connect and conn_adopt return 0, and then on_closed comes one day (at once if the socket is dead
  * already); or a code, and then nothing has begun and the memory is the caller's. */
@@ -174,7 +176,7 @@ void conn_set_peer_timeout(struct conn *c, uint32_t ms);
 /* True while bytes wait for the kernel. */
 bool conn_blocked(const struct conn *c);
 
-/* Bytes queued, whether or not blocked. */
+/* Bytes queued, whether or not blocked, and CONN_RUN_COST for each run of them; 0: nothing is queued. */
 size_t conn_queued(const struct conn *c);
 
 /* Begins the end. What is queued is dropped; conn_close_after_send first sends it, for at most `timeout_ms`. */

@@ -25,6 +25,7 @@ static struct session *newest; /* of the worker's thread */
 static size_t bulk;
 static uint32_t stall_ms, peer_timeout_ms;
 static int move_to_worker = -1;
+static bool tiny; /* answers one byte, until no more are taken */
 
 static void fill(struct session *s) {
 	struct bytes *b = bytes_new(100000);
@@ -47,6 +48,14 @@ static void on_read(struct conn *c, const uint8_t *data, size_t size) {
 	if (bulk) {
 		s->to_send = bulk;
 		fill(s);
+		return;
+	}
+	if (tiny) {
+		int taken = 0, err;
+		while ((err = conn_send(c, bytes_copy(data, 1))) == 0)
+			taken++;
+		cr_expect_eq(err, UV_ENOBUFS);
+		atomic_store(&checked, taken);
 		return;
 	}
 	cr_expect_eq(conn_send(c, bytes_copy(data, size)), 0);
@@ -176,6 +185,20 @@ Test(conn, sends_all_bytes_through_a_full_socket_and_then_closes) {
 	cr_assert_gt(atomic_load(&writable), 0, "the socket was never full: the test proves nothing");
 	close(fd);
 	wait_for_count(&closed, 1);
+	cr_assert_eq(workers_stop(&g, 5000), 0);
+}
+
+Test(conn, what_small_answers_cost_counts_towards_the_queues_limit) {
+	struct workers *g;
+	tiny = true;
+	cr_assert_eq(workers_start(&g, 1, &hooks, NULL), 0);
+	int fd = connect_to_it();
+	cr_assert_eq(write(fd, "x", 1), 1);
+	wait_for_count(&checked, 1);
+	cr_expect_leq(atomic_load(&checked), CONN_QUEUE_LIMIT / CONN_RUN_COST);
+	shutdown(fd, SHUT_WR);
+	wait_for_count(&closed, 1);
+	close(fd);
 	cr_assert_eq(workers_stop(&g, 5000), 0);
 }
 
