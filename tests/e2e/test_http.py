@@ -78,7 +78,7 @@ def test_what_is_not_there_is_404_with_a_reason(node, path):
 
 
 def test_a_stream_that_nobody_publishes_is_404_after_the_wait(cluster):
-    made = cluster(edge={"edge.wait_publish": "300ms"})
+    made = cluster(edge={"edge.wait_publish": "1s"})
     answer = web.request(made.edge.http_port, "/live/nobody.flv")
     assert answer.status == 404
     assert answer.json()["error"]["message"]

@@ -130,7 +130,7 @@ def test_mutated_publishers(cluster, clip_tags):
 
 
 def test_mutated_players(cluster, encoder):
-    made = cluster(workers=2, edge={"logging.level": "error", "edge.wait_publish": "0s", "edge.linger": "0s"})
+    made = cluster(workers=2, edge={"logging.level": "error", "edge.wait_publish": "1s", "edge.linger": "0s"})
     whole = recorded_play(made.edge.rtmp_port)
     made.edge.wait_metric("weir_streams", 0)
     identical_rounds(made.edge, lambda rng: send_mutant(made.edge.rtmp_port, whole, rng))

@@ -114,7 +114,7 @@ def test_audio_only_and_video_only_streams_play(cluster, children, tmp_path, enc
 
 
 def test_a_name_that_nobody_publishes_is_told_after_the_wait(cluster):
-    made = cluster(edge={"edge.wait_publish": "500ms"})
+    made = cluster(edge={"edge.wait_publish": "1s"})
     with rtmp.Client(made.edge.rtmp_port) as viewer:
         viewer.play("nobody")
         assert viewer.wait_status(10)["code"] in ("NetStream.Play.Reset", "NetStream.Play.StreamNotFound")

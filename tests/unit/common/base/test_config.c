@@ -156,6 +156,12 @@ Test(config, durations_carry_units) {
 	}
 }
 
+/* Its viewers would be refused before the edge has found a stream that is there. */
+Test(config, no_edge_is_without_patience) {
+	cr_assert_eq(parse_as(CONFIG_EDGE, "edge: {wait_publish: 0s}\n", NULL, NULL), UV_EINVAL);
+	cr_assert(strstr(told(), "found \"0s\", expected a duration from 1s to 10m\n"), "%s", told());
+}
+
 Test(config, a_duration_may_have_a_word_in_its_place) {
 	cr_assert_eq(parse_as(CONFIG_EDGE, "", NULL, NULL), 0, "%s", told());
 	cr_assert_eq(config_app(config, "live", 4)->edge_merge, CONFIG_WORD);
