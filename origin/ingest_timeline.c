@@ -17,7 +17,8 @@ void ingest_tell_registry(struct ingest *g) {
 	                               .discontinuity = g->run.discontinuity,
 	                               .target_ms = g->run.target_ms,
 	                               .track = g->run.next_track,
-	                               .waiting = ingest_waits(g)};
+	                               .waiting = ingest_waits(g),
+	                               .filled = ingest_waits(g) && g->holder};
 	registry_progress(g->origin->registry, &g->stream->name, &state);
 }
 

@@ -15,7 +15,7 @@ static const char claim[] = NOW OWNER
     "local node, incarnation, address, byte, floor, ttl, channel, name = unpack(ARGV, 1, 8)\n"
     "local publisher, credential, policy = unpack(ARGV, 9, 11)\n"
     "local stall, silent, slack, nodes = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14]), ARGV[15]\n"
-    "local state, was_live = ARGV[16], old[4] == 'live'\n"
+    "local state, was_live = ARGV[16], old[4] == 'live' or old[4] == 'filled'\n"
     "local held = redis.call('HMGET', KEYS[1], 'publisher', 'credential', 'heard', 'takeovers', 'held_until')\n"
     "local takeovers = held[4] or ''\n"
     /* For who finds the owner dead: a node's key is renewed each second, so what is left of its time tells since when
@@ -65,8 +65,8 @@ static const char claim[] = NOW OWNER
     "local answer = {'granted', string.format('%.0f', epoch), old[3] or '0'}\n"
     "local run = redis.call('HMGET', KEYS[1], 'run', 'number', 'wall_us', 'highest_us', 'base_us', 'discontinuity',\n"
     "                       'target_ms', 'track')\n"
-    /* Of a live stream the map has the media time of its newest mark: viewers are past that by what has passed since,
-     * and some jitter. */
+    /* Of a stream that has frames, a slate's too, the map has the media time of its newest mark: viewers are past that
+     * by what has passed since, and some jitter. */
     "if was_live and run[4] then\n"
     "  run[4] = string.format('%.0f', run[4] + (now - (tonumber(held[3]) or now)) * 1000 + 250000)\n"
     "end\n"

@@ -3,14 +3,13 @@
  * wrong clocks agree; epochs are below 2^53, exact in Lua's numbers. Only origin, incarnation and epoch decide who owns
  * a stream.
  *
- * PREFIXstream:NAME (hash, TTL): origin, incarnation, address, epoch, state (live, waiting), publisher, credential,
- *     heard (ms), takeovers (ms of the newest), held_until (ms), and the run's: run, number, wall_us, highest_us,
- *     base_us, discontinuity, target_ms, track; and replicas (ids of who holds copies, each ended by a newline)
- * PREFIXnode:ID (hash, TTL): role, address (of its relay), http (its address), region, zone, version, incarnation,
- *     state (up, draining), capacity (connections; 0: not known), and its load: busy (permille), sent_bits (a second)
- * PREFIXnodes (sorted set): ids by the second in which they expire
- * PREFIXnodes:listed (hash, TTL): the whole list as SCRIPT_NODES answers it, and when (ms) it was made: it is given to
- *     all who ask within REDIS_LISTED_MS
+ * PREFIXstream:NAME (hash, TTL): origin, incarnation, address, epoch, state (live, waiting, or filled: by a slate),
+ * publisher, credential, heard (ms), takeovers (ms of the newest), held_until (ms), and the run's: run, number,
+ * wall_us, highest_us, base_us, discontinuity, target_ms, track; and replicas (ids of who holds copies, each ended by a
+ * newline) PREFIXnode:ID (hash, TTL): role, address (of its relay), http (its address), region, zone, version,
+ * incarnation, state (up, draining), capacity (connections; 0: not known), and its load: busy (permille), sent_bits (a
+ * second) PREFIXnodes (sorted set): ids by the second in which they expire PREFIXnodes:listed (hash, TTL): the whole
+ * list as SCRIPT_NODES answers it, and when (ms) it was made: it is given to all who ask within REDIS_LISTED_MS
  * PREFIXtrial: there only while SCRIPT_TRIAL runs
  * PREFIXchanges (channel; with a database other than 0 PREFIXchanges:NUMBER, for Redis's channels are the server's):
  *     "stream NAME EPOCH ORIGIN" (epoch 0: gone), "node ID"

@@ -34,12 +34,13 @@ struct registry_state {
 	uint64_t run, epoch;
 	uint64_t number; /* the newest mark's */
 	int64_t wall_us; /* when that was told */
-	/* Media time told last. In a claim's answer it is, of a stream that was live, not less than what viewers may have
-	 * seen since. */
+	/* Media time told last. In a claim's answer it is, of a stream that had frames, not less than what viewers may
+	 * have seen since. */
 	int64_t highest_us;
 	int64_t base_us;
 	uint32_t discontinuity, target_ms, track;
 	bool waiting; /* nobody publishes it just now */
+	bool filled;  /* and yet there are frames (a slate): viewers go on */
 };
 
 /* Who wants a name. Texts are borrowed for the call. */

@@ -81,6 +81,10 @@ static void print_numbers(char out[][NUMBER_SIZE], const struct registry_state *
 	snprintf(out[7], NUMBER_SIZE, "%" PRIu32, s->track);
 }
 
+static const char *state_text(bool live, bool filled) {
+	return live ? "live" : filled ? "filled" : "waiting";
+}
+
 static void on_progress(struct registry *r, struct record *k) {
 	struct registry_redis *s = redis_of(r);
 	struct told *t = redis_client_up(&s->commands) ? malloc(sizeof *t) : NULL;
@@ -95,9 +99,9 @@ static void on_progress(struct registry *r, struct record *k) {
 	print_numbers(n, &k->state);
 	const char *arguments[] = {r->shared->node, s->incarnation, s->address, epoch, ttl, s->channel, k->name.text,
 	                           /* field by field */
-	                           "state", k->live ? "live" : "waiting", "publisher", host, "credential", k->credential,
-	                           "run", n[0], "number", n[1], "wall_us", n[2], "highest_us", n[3], "base_us", n[4],
-	                           "discontinuity", n[5], "target_ms", n[6], "track", n[7], "replicas",
+	                           "state", state_text(k->live, k->state.filled), "publisher", host, "credential",
+	                           k->credential, "run", n[0], "number", n[1], "wall_us", n[2], "highest_us", n[3],
+	                           "base_us", n[4], "discontinuity", n[5], "target_ms", n[6], "track", n[7], "replicas",
 	                           k->replicas ? k->replicas : ""};
 	size_t count = sizeof arguments / sizeof *arguments;
 	if (redis_run(&s->commands, SCRIPT_PROGRESS, key, count, arguments, on_progress_answer, t))
@@ -211,7 +215,7 @@ static void on_claim(struct registry *r, struct claiming *c) {
 	                           silent,
 	                           slack,
 	                           s->node_prefix,
-	                           c->waiting ? "waiting" : "live",
+	                           state_text(!c->waiting, c->waiting),
 	                           gone_epoch,
 	                           gone_ms,
 	                           node_ttl};
