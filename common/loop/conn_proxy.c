@@ -11,7 +11,7 @@
 #include <string.h>
 
 struct conn_proxy {
-	size_t size; /* of the header, so far; 0 again once it is over */
+	size_t size; /* of the header, so far */
 	bool over;
 	char client[ADDRESS_TEXT_MAX]; /* over: who connected; "" when the proxy speaks for itself */
 	uint8_t header[];              /* PROXY_HEADER_MAX bytes, until it is over */

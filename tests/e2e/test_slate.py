@@ -270,7 +270,7 @@ def test_the_slate_survives_the_death_of_origins(origins, encoder, clip_tags, sl
         heir = wait_heir(made, dead)
         frame = viewer.next_frame(10, wanted=flv.Tag.is_keyframe)
         assert frame.timestamp > last.timestamp and made.stream()["run"] == run, "the run goes on"
-        assert made.stream()["state"] == "waiting", "whoever publishes may have the name"
+        assert made.stream()["state"] == "filled", "whoever publishes may have the name"
 
         heir.kill()
         dead.append(heir)
