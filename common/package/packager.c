@@ -98,7 +98,7 @@ static void finish_epoch(struct packager *p, const struct end *end, uint32_t fla
 		while (newest_has_frames && l->at < p->newest)
 			lane_advance(p, l);
 		if (l->open)
-			l->open->flags |= flags;
+			l->open->flags |= flags | SEGMENT_LAST;
 		lane_close(p, l, newest_has_frames ? end_us : ticks_to_us(m->start, m->timescale));
 		l->at = p->newest;
 	}

@@ -19,6 +19,7 @@ enum {
 	SEGMENT_TENTATIVE = 2, /* the epoch ended here without the origin's word: other edges may have ended it elsewhere,
 	                          so it is served with no-store */
 	SEGMENT_NO_PARTS = 4,  /* a frame or a part broke the rule: from `listed` on there are no more parts in playlists */
+	SEGMENT_LAST = 8,      /* the epoch ended in it */
 };
 
 struct segment_part {
@@ -62,7 +63,7 @@ struct segment {
 	int64_t start;       /* ticks: its first frame's pts; of a gap, and until that comes, its mark's start */
 	int64_t first_dts;   /* ticks */
 	int64_t duration;    /* ticks: its frames' durations so far */
-	uint64_t run_number; /* where in its period its track went from frames to gaps or back last; 0: it never did */
+	uint64_t run_number; /* where in its period its track went from frames to gaps or back last; 0: never */
 	int64_t run_us;      /* start_us of that number */
 	struct bytes *init;  /* the initialisation that it needs; a reference */
 	uint32_t init_id;    /* its hash, for its name */

@@ -152,8 +152,10 @@ void segment_note_run(struct segment *s, const struct segment *before, bool is_g
 	bool was_gap = before && before->state == SEGMENT_GAP;
 	s->run_number = connected ? before->run_number : 0;
 	s->run_us = connected ? before->run_us : 0;
-	/* Nothing but gaps since the period began is no turn. */
-	if (connected && was_gap != is_gap && !(was_gap && !before->run_number)) {
+	/* Nothing but gaps since the period began is no turn, and nothing follows a gap that an epoch ends with: a period
+	 * of the few frames that other tracks have there would hold players up. */
+	bool at_edge = was_gap ? !before->run_number : s->flags & SEGMENT_LAST;
+	if (connected && was_gap != is_gap && !at_edge) {
 		s->run_number = s->number;
 		s->run_us = s->start_us;
 	}

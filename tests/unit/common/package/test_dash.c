@@ -368,6 +368,27 @@ Test(dash, gaps_are_between_periods) {
 	cr_assert_float_eq(seconds(attribute(second, "start")), w[0].start, 0.001);
 }
 
+/* An encoder that was lost with a frame of a new segment sent: its sound is missed there by nobody, and a period of one
+ * frame would hold players up. */
+Test(dash, a_track_that_an_epochs_last_segment_lacks_begins_no_period) {
+	struct encoder e = usual, next = usual;
+	e.seconds = 20.04;
+	e.audio_to = 19.99;
+	publish(&e);
+	packager_cut(packager);
+	struct announced v[16], a[16];
+	const char *mpd = manifest(store, &plain);
+	check_form(mpd);
+	cr_assert_eq(count(mpd, "<Period "), 1, "%s", mpd);
+	size_t n = read_timeline(representation(mpd, "v"), 0, v, 16);
+	size_t m = read_timeline(representation(mpd, "a"), 0, a, 16);
+	cr_assert_eq(v[n - 1].number, a[m - 1].number + 1);
+	cr_assert_lt(v[n - 1].duration, 0.1);
+	next.seconds = 4.5;
+	publish(&next);
+	cr_assert_eq(count(manifest(store, &plain), "<Period "), 2, "its own, and that of the encoder that came back");
+}
+
 /* Players know periods by their ids, and the segments behind a hole were there before it was given up. */
 Test(dash, a_hole_that_was_given_up_is_between_periods_of_their_own) {
 	packaged_fini();
