@@ -66,6 +66,7 @@ export class Engine extends EventTarget {
 			changed: () => turn === this.turn && this.tell(),
 			failed: (reason) => turn === this.turn && this.fail(reason),
 			ended: () => turn === this.turn && this.over(),
+			again: () => turn === this.turn && this.playWhenReady(turn),
 		};
 		this.protocol = { id: '', label: '' }; // one is being looked for
 		const protocol = await this.best();
@@ -84,13 +85,19 @@ export class Engine extends EventTarget {
 			}
 			this.playback = playback;
 			this.tell();
-			await playback.ready;
-			if (turn !== this.turn) return;
-			this.playing = true;
-			this.play();
+			await this.playWhenReady(turn);
 		} catch (error) {
 			on.failed(error.message);
 		}
+	}
+
+	/** Of a playback that has begun, or begins anew by itself. */
+	async playWhenReady(turn) {
+		this.playing = false;
+		await this.playback.ready;
+		if (turn !== this.turn) return;
+		this.playing = true;
+		this.play();
 	}
 
 	async best() {

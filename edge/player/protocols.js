@@ -9,7 +9,7 @@
 //   qualities() / audios()      [{ id, label }], of which '' is automatic
 //   quality, audio              the chosen ids; setting them chooses (where there is something to choose)
 // `on.changed()` says that qualities or audios are other ones; `on.failed(reason)` that it cannot go on;
-// `on.ended()` that the stream says it is over.
+// `on.ended()` that the stream says it is over; `on.again()` that it begins anew by itself, and there is another `ready`.
 import { root } from './page.js';
 import * as dash from './play_dash.js';
 import * as flv from './play_flv.js';

@@ -71,6 +71,23 @@ def test_the_picture_goes_on_soon_after_its_encoder_is_back(chromium, children, 
     print(f"\n{protocol}: {time.monotonic() - back:.2f} s after the encoder")
 
 
+def test_dash_goes_on_after_each_of_many_gaps(chromium, children, cluster):
+    one = cluster()
+    source = publish(children, one.origin, gop=2)
+    chromium.open(page(one.edge, query="?protocol=dash"))
+    chromium.wait_playing(60)
+    for i, gap in enumerate((0.3, 2, 1, 3.5, 2)):
+        source.kill()
+        wait_until(lambda: one.edge.api("streams/live/cam1")["state"] == "waiting", 10, "the edge waits for the encoder")
+        time.sleep(gap)  # which players see in the timeline
+        epoch = one.edge.api("streams/live/cam1")["epoch"]
+        source = publish(children, one.origin, name=f"publish{i}", gop=2)
+        wait_until(lambda: one.edge.api("streams/live/cam1")["epoch"] != epoch, 20, "the encoder is back")
+        seen = chromium.wait("how far behind it is", lambda s: s["latency"])
+        now = seen["time"] + seen["latency"]  # presentation time runs with the clock
+        chromium.wait("a picture of after its return", lambda s: s["time"] > now + 0.5, 7)
+
+
 @pytest.mark.parametrize("protocol", ["flv", "llhls", "dash"])
 def test_an_ended_stream_is_told_and_comes_back_by_itself(chromium, children, one, protocol):
     first = publish(children, one.origin)
