@@ -46,7 +46,7 @@ class DashPlayback {
 		this.url = url;
 		this.newest = null; // the manifest's last period
 		this.reached = this.stalledIn = ''; // ids of the newest that was played, or is to be; of that where the picture stands
-		this.looking = this.moved = false;
+		this.judged = this.looking = this.moved = false;
 		this.player = dashjs.MediaPlayer().create();
 		this.player.updateSettings({
 			debug: { logLevel: dashjs.Debug.LOG_LEVEL_NONE },
@@ -146,7 +146,8 @@ class DashPlayback {
 
 	/** Where segments may be fetched as they grow we keep closer than the manifest asks of everybody. */
 	keepClose(manifest) {
-		if (!manifest || this.newest) return;
+		if (!manifest || this.judged) return;
+		this.judged = true;
 		const templates = manifest.Period.flatMap((p) => p.AdaptationSet ?? []).flatMap((a) => [a, ...a.Representation ?? []]).map((r) => r.SegmentTemplate);
 		const grows = templates.some((t) => String(t?.availabilityTimeComplete) === 'false');
 		if (!grows) this.delay = NaN;
