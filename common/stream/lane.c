@@ -20,9 +20,15 @@ void lane_init(struct lane *l, uint32_t timescale, uint32_t frame_ticks) {
 	*l = (struct lane){.timescale = timescale, .frame_ticks = frame_ticks};
 }
 
+/* Never to before: another change, back again, must find it where it was, or its next frame would lie on the last. */
+static int64_t in_other_ticks(int64_t ticks, uint32_t from, uint32_t to) {
+	__int128 n = (__int128)ticks * to;
+	return (int64_t)(n > 0 ? (n + from - 1) / from : n / from);
+}
+
 void lane_retime(struct lane *l, uint32_t timescale, uint32_t frame_ticks) {
 	if (timescale != l->timescale) {
-		l->last_dts = us_to_ticks(ticks_to_us(l->last_dts, l->timescale), timescale);
+		l->last_dts = in_other_ticks(l->last_dts, l->timescale, timescale);
 		l->last_step = l->step_before = 0;
 	}
 	if (frame_ticks != l->frame_ticks)

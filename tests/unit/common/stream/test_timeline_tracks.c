@@ -3,6 +3,7 @@
  * what is too large to be told.
  */
 #include "common/codec/codec.h"
+#include "common/stream/lane.h"
 #include "common/stream/timeline.h"
 #include "tests/unit/common/stream/config.h"
 
@@ -261,4 +262,21 @@ Test(timeline_tracks, metadata_has_a_limit) {
 	publish_both();
 	cr_assert_eq(told->metadata->size, TRACKS_METADATA_MAX);
 	cr_assert(strstr(warnings, "over 64 KiB"));
+}
+
+/* A configuration may be replaced before a frame of it comes. */
+Test(timeline_tracks, a_timescale_that_changes_and_changes_back_loses_no_time) {
+	static const uint32_t scales[] = {1000, 7350, 8000, 44100, 48000, 90000};
+	for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
+		for (int64_t dts = 39690000004300; dts < 39690000004400; dts++) {
+			struct lane l;
+			lane_init(&l, 22050, 576);
+			lane_recall(&l, dts);
+			lane_retime(&l, scales[i], 1024);
+			cr_assert_geq((__int128)l.last_dts * 22050, (__int128)dts * scales[i]);
+			lane_retime(&l, 22050, 576);
+			cr_assert_geq(l.last_dts, dts, "%u", scales[i]);
+			cr_assert_leq(l.last_dts, dts + 22050 / scales[i] + 1, "%u", scales[i]);
+		}
+	}
 }
