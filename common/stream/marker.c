@@ -62,14 +62,13 @@ bool marker_overdue(struct marker *m, int64_t us) {
 }
 
 static enum marker_cut at_key(struct marker *m, int64_t pts_us, bool must) {
-	int64_t gop = m->have_key ? pts_us - m->last_key_us : 0;
+	int64_t gop = m->have_key ? pts_us - m->last_key_us : 0, elapsed = m->begun ? pts_us - m->start_us : 0;
 	if (m->have_key && gop > 0)
 		m->gops[m->gop_count++ % MARKER_GOPS] = gop;
 	if (m->have_key && gop > 0 && !m->target_ms)
-		fix_target(m, gop);
+		fix_target(m, gop > elapsed ? gop : elapsed);
 	m->have_key = true;
 	m->last_key_us = pts_us;
-	int64_t elapsed = pts_us - m->start_us;
 	bool cut = !m->begun || must || elapsed + gop / 2 >= m->segment_us ||
 	           (m->target_ms && elapsed + longest_gop(m) > marker_limit_us(m));
 	if (!cut)
@@ -81,8 +80,13 @@ static enum marker_cut at_key(struct marker *m, int64_t pts_us, bool must) {
 }
 
 enum marker_cut marker_frame(struct marker *m, int64_t pts_us, bool key, int64_t duration_us, bool must) {
-	if (m->begun && pts_us <= m->start_us)
+	if (m->begun && pts_us <= m->start_us) {
+		if (key && !m->have_key) { /* another track began the segment: this one's first GOP begins with it */
+			m->have_key = true;
+			m->last_key_us = m->start_us;
+		}
 		return MARKER_NONE;
+	}
 	if (key)
 		return at_key(m, pts_us, must);
 	int64_t end = pts_us + duration_us - m->start_us;
