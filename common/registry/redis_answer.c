@@ -64,10 +64,10 @@ int redis_answer_claim(struct redis_claim_answer *out, const redisReply *reply) 
 		return UV_EPROTO;
 	*out = (struct redis_claim_answer){.granted = true,
 	                                   .epoch = number_at(reply, 1),
+	                                   .age_us = signed_at(reply, 5),
 	                                   .previous = {.epoch = number_at(reply, 2),
 	                                                .run = number_at(reply, 3),
 	                                                .number = number_at(reply, 4),
-	                                                .wall_us = signed_at(reply, 5),
 	                                                .highest_us = signed_at(reply, 6),
 	                                                .base_us = signed_at(reply, 7),
 	                                                .discontinuity = (uint32_t)number_at(reply, 8),

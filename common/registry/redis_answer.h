@@ -26,7 +26,8 @@ redisReader *redis_answer_reader(struct redis_answer_limit *l);
 struct redis_claim_answer {
 	bool granted;
 	uint64_t epoch;                 /* granted */
-	struct registry_state previous; /* granted; epoch 0: nothing was known */
+	struct registry_state previous; /* granted; epoch 0: nothing was known. wall_us is left to whoever has a clock: */
+	int64_t age_us;                 /* granted: since the previous owner was heard */
 	const char *refusal;            /* refused */
 	bool fight;                     /* refused: from now on the holder stays for a while */
 	bool passed;                    /* refused: it has not the epoch that was asked for */

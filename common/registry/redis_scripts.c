@@ -70,6 +70,8 @@ static const char claim[] = NOW OWNER
     "if was_live and run[4] then\n"
     "  run[4] = string.format('%.0f', run[4] + (now - (tonumber(held[3]) or now)) * 1000 + 250000)\n"
     "end\n"
+    /* How long ago that was told is said by one clock alone: the nodes' may be apart. */
+    "if run[3] then run[3] = string.format('%.0f', (now - (tonumber(held[3]) or now)) * 1000) end\n"
     "for i = 1, 8 do answer[3 + i] = run[i] or '0' end\n"
     "redis.call('HSET', KEYS[1], 'origin', node, 'incarnation', incarnation, 'address', address, 'epoch', answer[2],\n"
     "           'state', state, 'publisher', publisher, 'credential', credential, 'takeovers', takeovers,\n"

@@ -20,8 +20,9 @@
 enum { REDIS_LISTED_MS = 250 };
 
 enum redis_script {
-	/* Key: the stream. → {"granted", epoch, the epoch before, run, number, …, track} or {"refused", why}, with a third
-	 * element when it begins a time in which the holder stays. */
+	/* Key: the stream. → {"granted", epoch, the epoch before, run, number, …, track}, with the time since its owner was
+	 * heard (µs) in the place of wall_us; or {"refused", why}, with a third element when it begins a time in which the
+	 * holder stays. */
 	SCRIPT_CLAIM,
 	/* Key: the stream. → {"ok"} or {"lost", epoch, origin}. */
 	SCRIPT_PROGRESS,

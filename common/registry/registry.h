@@ -33,7 +33,7 @@ enum { REGISTRY_OTHERS_MAX = 7 };
 struct registry_state {
 	uint64_t run, epoch;
 	uint64_t number; /* the newest mark's */
-	int64_t wall_us; /* when that was told */
+	int64_t wall_us; /* when that was told; in a claim's answer by the clock of whoever asks */
 	/* Media time told last. In a claim's answer it is, of a stream that had frames, not less than what viewers may
 	 * have seen since. */
 	int64_t highest_us;

@@ -7,6 +7,7 @@
 #include "common/registry/redis_answer.h"
 #include "common/registry/redis_scripts.h"
 
+#include "common/base/clock.h"
 #include "common/base/logger.h"
 
 #include <inttypes.h>
@@ -171,6 +172,7 @@ static void on_claim_answer(void *context, const redisReply *reply) {
 			complain("redis did not answer a claim", &c->name, reply);
 		claim_by_peers(r, c);
 	} else if (answer.granted) {
+		answer.previous.wall_us = clock_wall_us() - answer.age_us;
 		claim_answer(c, answer.epoch, &answer.previous, NULL);
 	} else {
 		if (answer.fight)

@@ -115,6 +115,7 @@ def story_clock_steps(cluster, tmp_path):
     clocks["origin2"].write_text("-3600\n")
     c.origins[1].restart()
     c.wait_linked(c.edges)
+    run = c.edges[0].api("streams/live/cam1")["run"]
     for target in ("origin2", "origin3"):
         old = encoder.present
         encoder.move()
@@ -122,4 +123,5 @@ def story_clock_steps(cluster, tmp_path):
         assert again.target.name == target
         audience.wait_source(again.source)
         c.figure(f"first keyframe at all RTMP and FLV viewers from {target}", audience.first_of(again), wanted=500, bound=3000)
+        assert c.edges[0].api("streams/live/cam1")["run"] == run, "how old a run is was judged by a clock that is wrong"
     audience.assert_none_closed()

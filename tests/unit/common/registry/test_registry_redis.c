@@ -2,12 +2,14 @@
  * test_registry_redis.c: the contract against a real redis-server, and what happens when it hangs, dies and comes back
  * empty, or holds what is none of ours. Each test has a server of its own.
  */
+#include "common/base/clock.h"
 #include "common/base/metrics.h"
 #include "tests/unit/common/loop/support.h"
 #include "tests/unit/common/registry/redis_server.h"
 #include "tests/unit/common/registry/registry_contract.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static const struct stream_name name = {.text = "live/cam1"};
 
@@ -81,6 +83,28 @@ Test(registry_redis, a_claim_elsewhere_takes_the_name_and_the_holder_is_told) {
 	cr_assert_eq(node_news(1)->lost, 0);
 	progress_on(0, first.epoch, 51, false);
 	cr_assert_eq(locate_on(0).epoch, second.epoch, "the old owner wrote into the map");
+	redis_nodes_close();
+}
+
+/* Else its run would be taken for one of long ago, or of the future. */
+Test(registry_redis, how_long_ago_a_run_was_told_does_not_go_by_its_owners_clock) {
+	static const int64_t wrong_s[] = {-3600, 3600};
+	redis_nodes_open();
+	for (int i = 0; i < 2; i++) {
+		char set[120];
+		struct registry_claim first = claim_by(i, "10.0.0.1:1", -1);
+		progress_on(i, first.epoch, 50, false);
+		int64_t told_us = clock_wall_us();
+		redisContext *c = server_connect();
+		snprintf(set, sizeof set, "HSET weir:stream:live/cam1 wall_us %lld",
+		         (long long)(told_us + wrong_s[i] * 1000000));
+		server_command(c, set);
+		redisFree(c);
+		struct registry_claim second = claim_by(!i, "10.0.0.1:2", -1);
+		cr_assert_eq(second.previous.number, 50);
+		cr_assert_lt(llabs(second.previous.wall_us - told_us), 60 * 1000000);
+		release_on(!i, second.epoch);
+	}
 	redis_nodes_close();
 }
 
